@@ -1,0 +1,130 @@
+"""The command line: `precis`. Commands import what they need when they run, so that `--help` is quick."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from service import __version__
+from service.core.errors import BadSettings, PrecisError
+
+if TYPE_CHECKING:
+    from service.settings import Loaded, Settings
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_ENDPOINT = 3
+EXIT_TIME = 4
+_BAD_GATEWAY = 502
+_GATEWAY_TIMEOUT = 504
+
+LENGTHS = ("brief", "standard", "detailed")
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 endpoint, 4 time."
+
+
+def main() -> None:
+    """Run a command; every foreseen error is one message on standard error and an exit code."""
+    try:
+        sys.exit(precis.main(standalone_mode=False) or 0)
+    except PrecisError as error:
+        click.echo(f"precis: {error.detail}", err=True)
+        for field in error.errors:
+            if not isinstance(error, BadSettings):
+                click.echo(f"  {field.pointer or 'the request'}: {field.detail}", err=True)
+        sys.exit(exit_code(error))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("precis: interrupted", err=True)
+        sys.exit(130)
+
+
+def exit_code(error: PrecisError) -> int:
+    """The exit code that an error stands for."""
+    if isinstance(error, BadSettings):
+        return EXIT_USAGE
+    return {_BAD_GATEWAY: EXIT_ENDPOINT, _GATEWAY_TIMEOUT: EXIT_TIME}.get(error.status, EXIT_FAILED)
+
+
+def settings(context: click.Context, **flags: object) -> "Loaded[Settings]":
+    """The settings of this run: flags, environment, `.env`, `precis.toml`, defaults."""
+    from service.settings import Settings, load
+
+    return load(
+        Settings,
+        environ=os.environ,
+        flags={**context.obj, **flags},
+        dotenv=Path(".env"),
+        file=Path("precis.toml"),
+    )
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES + " Settings are PRECIS_* variables; `precis config` shows them.",
+)
+@click.version_option(__version__, prog_name="precis")
+@click.option("--config", metavar="FILE", help="Settings in TOML (default: precis.toml, where there is one).")
+@click.option("--database-url", metavar="URL", help="Where summaries are kept, such as sqlite:///precis.db.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least level logged.")
+@click.pass_context
+def precis(context: click.Context, config: str | None, database_url: str | None, log_level: str | None) -> None:
+    """Summaries that a reader can check: every point carries exact quotes from its source."""
+    context.obj = {"config": config, "database_url": database_url, "log_level": log_level}
+
+
+@precis.command("summarise", epilog=EXIT_CODES)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--each", is_flag=True, help="One summary for each file, not one over all.")
+@click.option("--json", "as_json", is_flag=True, help="Print the resource that the API answers.")
+@click.option("--length", type=click.Choice(LENGTHS), default="standard", show_default=True)
+@click.option("--max-words", type=click.IntRange(10, 10_000), metavar="N", help="Bound on the words of the key points.")
+@click.option("--focus", metavar="TEXT", help="A topic that the choice leans towards.")
+@click.option("--language", metavar="CODE", help="Language of the summary; another than the text's needs a model.")
+@click.option("--wait", "wait_s", type=click.FloatRange(0), metavar="SECONDS", help="Give up waiting after so long.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write there; .json, .md and .html choose the form.",
+)
+@click.pass_context
+def run_summarise(context: click.Context, /, **arguments: object) -> int:
+    """Summarise FILEs (text, Markdown, HTML, PDF, DOCX; - is standard input)."""
+    from service.cli import summarise as command
+
+    return command.run(settings(context), command.Arguments(**arguments))  # type: ignore[arg-type]
+
+
+@precis.command("serve")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on.")
+@click.pass_context
+def run_serve(context: click.Context, host: str | None, port: int | None) -> int:
+    """Run the HTTP service."""
+    from service.cli import serve as command
+
+    return command.run(settings(context, host=host, port=port).settings)
+
+
+@precis.command("doctor")
+@click.pass_context
+def run_doctor(context: click.Context) -> int:
+    """Check what the service stands on, and say what to do about what is bad."""
+    from service.cli import doctor as command
+
+    return command.run(settings(context).settings)
+
+
+@precis.command("config")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def run_config(context: click.Context, as_json: bool) -> int:
+    """Show every setting, its value and where it comes from."""
+    from service.cli import config as command
+
+    return command.run(settings(context), as_json=as_json)

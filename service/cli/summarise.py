@@ -1,0 +1,205 @@
+"""`precis summarise`: files in, summaries out, through the same jobs and store as the server."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import click
+import msgspec
+from rich.console import Console
+
+from service import bootstrap, logs
+from service.adapters import extraction
+from service.adapters.store import StoredSummary
+from service.cli import EXIT_FAILED, EXIT_TIME, exit_code
+from service.core.errors import PrecisError, TooLarge, UnsupportedMedia
+from service.core.types import Document, Length, Options
+from service.jobs import FINISHED, Jobs
+from service.rendering import html, markdown, resource, terminal
+from service.settings import Loaded, Settings
+
+TENANT = "local"
+_STDIN = "-"
+_FOREVER_S = 10.0**9
+_PIPE_WIDTH = 100
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line said."""
+
+    files: tuple[str, ...]
+    each: bool
+    as_json: bool
+    length: Length
+    max_words: int | None
+    focus: str | None
+    language: str | None
+    wait_s: float | None
+    output: Path | None
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """A summary, and the documents it is of."""
+
+    summary: StoredSummary
+    documents: tuple[Document, ...]
+
+
+def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
+    """Summarise the files and print what came out; returns the exit code."""
+    settings = loaded.settings
+    # A summary is what a person wants to read here; the log speaks up only when something is wrong or asked for.
+    quiet = loaded.origins["log_level"] == "default"
+    logs.configure(level="warning" if quiet else settings.log_level, fmt=settings.log_format)
+    if arguments.files.count(_STDIN) > 1:
+        raise click.UsageError("Standard input (-) can be read only once.")
+    return asyncio.run(_run(settings, arguments))
+
+
+async def _run(settings: Settings, arguments: Arguments) -> int:
+    options = Options(
+        length=arguments.length, max_words=arguments.max_words, focus=arguments.focus, language=arguments.language
+    )
+    groups = [(name,) for name in arguments.files] if arguments.each else [arguments.files]
+    made: list[Made] = []
+    worst = 0
+    async with bootstrap.open_jobs(settings) as jobs:
+        for number, names in enumerate(groups, 1):
+            at = f"[{number}/{len(groups)}] " if len(groups) > 1 else ""
+            try:
+                documents = await asyncio.to_thread(_read, names, settings.max_characters)
+                one = await _summarise(jobs, documents, options, arguments.wait_s, at)
+            except PrecisError as error:
+                if not arguments.each:
+                    raise
+                _tell(f"{at}{names[0]}: {error.detail}{''.join(f' {field.detail}.' for field in error.errors)}")
+                worst = max(worst, exit_code(error))
+                continue
+            made.append(one)
+            worst = max(worst, _code(one.summary))
+    if made:
+        _write(made, arguments)
+    return worst
+
+
+async def _summarise(
+    jobs: Jobs, documents: tuple[Document, ...], options: Options, wait_s: float | None, at: str
+) -> Made:
+    started = perf_counter()
+    accepted = await jobs.submit(TENANT, documents, options)
+    _tell(f"{at}{accepted.id}: summarising {len(documents)} document{'s' * (len(documents) != 1)} ...")
+    summary = await jobs.wait(TENANT, accepted.id, wait_s=_FOREVER_S if wait_s is None else wait_s)
+    _tell(f"{at}{accepted.id}: {summary.status} after {perf_counter() - started:.2f} s")
+    if summary.error:
+        _tell(f"{at}{summary.error.title}. {summary.error.detail}")
+    return Made(summary=summary, documents=documents)
+
+
+def _code(summary: StoredSummary) -> int:
+    if summary.status not in FINISHED:
+        return EXIT_TIME
+    return 0 if summary.status == "succeeded" else EXIT_FAILED
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _read(names: Sequence[str], max_characters: int) -> tuple[Document, ...]:
+    return tuple(_document(name, f"d{number}", max_characters) for number, name in enumerate(names, 1))
+
+
+def _document(name: str, document: str, max_characters: int) -> Document:
+    content, media_type = _content(name, max_characters)
+    extracted = extraction.read(content, media_type, max_characters=max_characters)
+    stated = Document(
+        id=document, text="", name="standard input" if name == _STDIN else Path(name).name, media_type=media_type
+    )
+    return extraction.filled(stated, extracted)
+
+
+def _content(name: str, max_characters: int) -> tuple[bytes, str]:
+    if name == _STDIN:
+        return sys.stdin.buffer.read(), "text/plain"
+    path = Path(name)
+    media_type = extraction.media_type_of(name) or (None if path.suffix else "text/plain")
+    if media_type is None:
+        raise UnsupportedMedia(
+            f"{name}: files that end in {path.suffix} are not read. Those that are: .txt, .md, .html, .pdf, .docx. "
+            "Rename it if it is one of them."
+        )
+    try:
+        size = path.stat().st_size
+        most = max_characters * 4  # bytes of a character in UTF-8
+        if size > most:
+            raise TooLarge(f"{name} has {size:,} bytes; files over {most:,} bytes are not read. Split it.")
+        return path.read_bytes(), media_type
+    except OSError as error:
+        raise click.UsageError(f"{name}: {error.strerror or error}.") from None
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _write(made: Sequence[Made], arguments: Arguments) -> None:
+    form = _form(arguments)
+    output = arguments.output
+    if form == "terminal":
+        _write_terminal(made, output)
+        return
+    if form == "json":
+        resources = [resource.summary(one.summary) for one in made]
+        body = msgspec.json.format(
+            msgspec.json.encode(resources if arguments.each else resources[0]), indent=2
+        ).decode()
+        text = f"{body}\n"
+    else:
+        render = html.render if form == "html" else markdown.render
+        text = "\n".join(render(one.summary.result, one.documents) for one in made if one.summary.result)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _save(output, text)
+
+
+def _write_terminal(made: Sequence[Made], output: Path | None) -> None:
+    if output is None:
+        console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+        _print(made, console)
+        return
+    with output.open("w", encoding="utf-8") as file:
+        _print(made, Console(file=file, width=_PIPE_WIDTH, highlight=False))
+    _tell(f"written to {output}")
+
+
+def _print(made: Sequence[Made], console: Console) -> None:
+    for number, one in enumerate(made):
+        if number:
+            console.print()
+            console.rule()
+            console.print()
+        if one.summary.result:
+            terminal.render(one.summary.result, one.documents, console)
+
+
+def _form(arguments: Arguments) -> str:
+    if arguments.as_json:
+        return "json"
+    ending = arguments.output.suffix.lower() if arguments.output else ""
+    form = {".json": "json", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}.get(ending)
+    if form == "html" and arguments.each and len(arguments.files) > 1:
+        raise click.UsageError("--each with several files makes several pages; write them one by one, or as .md.")
+    return form or "terminal"
+
+
+def _save(output: Path, text: str) -> None:
+    try:
+        output.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise click.UsageError(f"{output} cannot be written: {error.strerror or error}.") from None
+    _tell(f"written to {output}")
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)

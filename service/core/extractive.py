@@ -1,0 +1,314 @@
+"""Summaries made of the sources' own sentences, without a model.
+
+Sentences are ranked by equal weights of position, centrality (PageRank over tf-idf similarity; Erkan and Radev 2004,
+Mihalcea and Tarau 2004) and cues, then chosen by maximal marginal relevance (Carbonell and Goldstein 1998).
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core import cues
+from service.core.text import count_words, stems
+from service.core.types import (
+    Attribution,
+    Document,
+    Draft,
+    DraftLine,
+    DraftPoint,
+    DraftQuote,
+    Importance,
+    Length,
+    Options,
+    Sentence,
+    Source,
+)
+
+EXTRACTIVE_VERSION = "1"
+
+DAMPING = 0.85
+RELEVANCE = 0.75
+"""Lambda of maximal marginal relevance: the rest of the weight is on differing from what is already chosen."""
+MOST_WORDS: dict[Length, int] = {"brief": 80, "standard": 200, "detailed": 500}
+MOST_POINTS: dict[Length, int] = {"brief": 5, "standard": 12, "detailed": 30}
+SHARE: dict[Length, float] = {"brief": 0.10, "standard": 0.25, "detailed": 0.45}
+"""Of the words of the sources, so that a short text is not simply repeated."""
+
+_FEWEST_WORDS = 4
+_SHORT = 7
+_LEAST_LIMIT = 60
+_LONGEST_HEADLINE = 24
+_MUST_SHARE = 1 / 3
+_FOCUS_WEIGHT = 3.0
+_NO_SUBJECT = re.compile(
+    r"^[“‘\"']?(?:he|she|it|they|this|that|these|those|his|her|their|its|here|there|another|others|such|however|but"
+    r"|the report|yet|and|or|so|then|still|also|instead|meanwhile|moreover|for example)\b",
+    re.IGNORECASE,
+)
+_DIALOGUE = re.compile(r"^[A-Z][\w. ]{0,24}:\s+\S")
+_NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w’-]+")
+_LINK = re.compile(r"https?://|www\.|@\w")
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class Candidate(NamedTuple):
+    """A sentence that may become a key point."""
+
+    document: Document
+    sentence: Sentence
+    text: str
+    position: int
+    """Counted from 0 among the readable sentences of its document."""
+    words: int
+    language: str | None
+
+
+class Terms(NamedTuple):
+    """Sentences as unit tf-idf vectors, in coordinates: row `rows[i]` has `weights[i]` at column `columns[i]`."""
+
+    rows: Indices
+    columns: Indices
+    weights: Floats
+    sentences: int
+    terms: int
+
+    def similar_to(self, row_weights: Floats) -> Floats:
+        """Similarity of every sentence to a weighted sum of sentences; shapes (sentences,) -> (sentences,)."""
+        mixed = np.bincount(self.columns, self.weights * row_weights[self.rows], self.terms)
+        return np.bincount(self.rows, self.weights * mixed[self.columns], self.sentences).astype(np.float64)
+
+
+def draft(sources: Sequence[Source], options: Options) -> Draft:
+    """The summary as a draft: each point is a sentence of a source, quoted whole, in the order of the sources.
+
+    Raises nothing; sources without a usable sentence give their longest one.
+    """
+    candidates = _candidates(sources)
+    if not candidates:
+        return Draft(headline="", abstract=(), points=())
+    terms = _terms(candidates)
+    focus = _focus(candidates, options.focus)
+    scores = _scores(candidates, terms, focus)
+    chosen = _choose(candidates, terms, scores, options)
+    by_score = sorted(chosen, key=lambda i: (-scores[i], i))
+    must = set(by_score[: max(1, round(len(chosen) * _MUST_SHARE))])
+    in_order = sorted(chosen)
+    points = tuple(_point(candidates, i, must=i in must) for i in in_order)
+    short = [
+        i for i in by_score if candidates[i].words <= _LONGEST_HEADLINE and not _NO_SUBJECT.match(candidates[i].text)
+    ]
+    return Draft(
+        headline=_plain(candidates[(short or by_score)[0]].text),
+        abstract=tuple(DraftLine(text=point.text, points=(n,)) for n, point in enumerate(points)),
+        points=points,
+    )
+
+
+def word_limit(options: Options, words: int) -> int:
+    """The bound on the words of a summary that the options stand for, given the readable words of its sources.
+
+    >>> word_limit(Options(length="brief"), 10_000), word_limit(Options(), 400), word_limit(Options(max_words=70), 400)
+    (80, 100, 70)
+    """
+    if options.max_words is not None:
+        return options.max_words
+    share = max(int(words * SHARE[options.length]), min(_LEAST_LIMIT, words // 2))
+    return min(share, MOST_WORDS[options.length])
+
+
+def focus_found(sources: Sequence[Source], focus: str) -> bool:
+    """Whether any word of the focus stands in the readable text of a source."""
+    return any(
+        set(stems(focus, source.language)) & set(stems(source.text[sentence.start : sentence.end], source.language))
+        for source in sources
+        for sentence in source.readable
+    )
+
+
+# --- ranking ---------------------------------------------------------------------------------------------------------
+
+
+def _candidates(sources: Sequence[Source]) -> list[Candidate]:
+    found: list[Candidate] = []
+    rest: list[Candidate] = []
+    for source in sources:
+        social = _social_paragraphs(source)
+        for position, sentence in enumerate(source.readable):
+            text = source.text[sentence.start : sentence.end]
+            candidate = Candidate(source.document, sentence, text, position, count_words(text), source.language)
+            usable = candidate.words >= _FEWEST_WORDS and sentence.paragraph not in social and not _LINK.search(text)
+            (found if usable else rest).append(candidate)
+    if found or not rest:
+        return found
+    return [max(rest, key=lambda candidate: candidate.words)]
+
+
+def _social_paragraphs(source: Source) -> set[int]:
+    """Paragraphs of social posts: those that end in a signature, and lines of dialogue before them."""
+    text_of: dict[int, str] = {}
+    for sentence in source.readable:
+        text_of[sentence.paragraph] = (
+            text_of.get(sentence.paragraph, "") + " " + source.text[sentence.start : sentence.end]
+        )
+    social: set[int] = set()
+    for paragraph, text in text_of.items():
+        if cues.is_social(text):
+            social.add(paragraph)
+            before = paragraph - 1
+            while before in text_of and _DIALOGUE.match(text_of[before].strip()):
+                social.add(before)
+                before -= 1
+    return social
+
+
+def _terms(candidates: Sequence[Candidate]) -> Terms:
+    vocabulary: dict[str, int] = {}
+    rows: list[int] = []
+    columns: list[int] = []
+    for row, candidate in enumerate(candidates):
+        for stem in stems(candidate.text, candidate.language):
+            rows.append(row)
+            columns.append(vocabulary.setdefault(stem, len(vocabulary)))
+    size, count = max(1, len(vocabulary)), len(candidates)
+    pairs, times = np.unique(np.array(rows, np.int64) * size + np.array(columns, np.int64), return_counts=True)
+    row_of, column_of = pairs // size, pairs % size
+    inverse = np.log((1 + count) / (1 + np.bincount(column_of, minlength=size))) + 1.0
+    weights = times * inverse[column_of]
+    length = np.sqrt(np.bincount(row_of, weights**2, count))
+    return Terms(row_of, column_of, weights / np.maximum(length[row_of], 1e-12), count, size)
+
+
+def _scores(candidates: Sequence[Candidate], terms: Terms, focus: Floats | None) -> Floats:
+    position = np.array([1 / (1 + 0.1 * candidate.position) for candidate in candidates])
+    central = _pagerank(terms, focus)
+    signs = np.array([_cues(candidate.text, candidate.words) for candidate in candidates])
+    score: Floats = (position + central / max(central.max(), 1e-12) + signs) / 3
+    return score if focus is None else (score + _FOCUS_WEIGHT * focus) / (1 + _FOCUS_WEIGHT)
+
+
+def _pagerank(terms: Terms, focus: Floats | None) -> Floats:
+    """Centrality of each sentence; (sentences,), summing to one.
+
+    The similarity matrix is never built: it is the product of the term matrix with its transpose, applied in two
+    steps, so that time and memory are linear in the text.
+    """
+    count = terms.sentences
+    jump = np.full(count, 1 / count) if focus is None else (focus + 1e-3) / (focus + 1e-3).sum()
+    ones = np.ones(count)
+    degree = np.maximum(terms.similar_to(ones) - ones, 1e-9)
+    rank = np.full(count, 1 / count)
+    for _ in range(50):
+        share = rank / degree
+        moved = DAMPING * (terms.similar_to(share) - share) + (1 - DAMPING) * jump
+        moved /= moved.sum()
+        if float(np.abs(moved - rank).sum()) < 1e-6:  # noqa: PLR2004 - far below what changes an order
+            return moved
+        rank = moved
+    return rank
+
+
+def _focus(candidates: Sequence[Candidate], focus: str | None) -> Floats | None:
+    """Share of the focus, weighted by idf, that each sentence and its neighbours mention; None where nothing does."""
+    if not focus:
+        return None
+    wanted = {stem for language in {c.language for c in candidates} for stem in stems(focus, language)}
+    sets = [set(stems(candidate.text, candidate.language)) & wanted for candidate in candidates]
+    seen = {stem: sum(stem in found for found in sets) for stem in wanted}
+    weight = {stem: float(np.log((1 + len(sets)) / (1 + times)) + 1.0) for stem, times in seen.items() if times}
+    total = sum(weight.values())
+    if not total:
+        return None
+    return np.array([sum(weight[stem] for stem in found) / total for found in sets])
+
+
+def _cues(text: str, length: int) -> float:
+    """Names, numbers and speakers raise a sentence; a missing subject, shouting and shortness lower it. In [0, 1]."""
+    score = 0.4
+    score += 0.2 * min(len(_NAME.findall(text)), 3) / 3
+    score += 0.15 * bool(cues.numbers(text) or cues.dates(text))
+    score += 0.15 * (cues.attribution(text) != Attribution())
+    score -= 0.3 * bool(_NO_SUBJECT.match(text))
+    score -= 0.2 * ("!" in text or "?" in text)
+    score -= 0.3 * (length < _SHORT)
+    score -= 0.2 * (cues.stance(text) in ("joke", "opinion"))
+    return min(1.0, max(0.0, score + 0.1))
+
+
+# --- choosing --------------------------------------------------------------------------------------------------------
+
+
+def _choose(candidates: Sequence[Candidate], terms: Terms, scores: Floats, options: Options) -> list[int]:
+    """Indices of the chosen sentences, in the order of choice: the best of each document, then the best of all.
+
+    The bound on words is no target: past the first, only the better half of the sentences is worth its words.
+    """
+    limit = word_limit(options, sum(candidate.words for candidate in candidates))
+    most = MOST_POINTS[options.length]
+    lengths = np.array([candidate.words for candidate in candidates])
+    documents = np.unique([candidate.document.id for candidate in candidates], return_inverse=True)[1]
+    open_ = scores >= np.median(scores)
+    nearest = np.zeros(len(candidates))
+    chosen: list[int] = []
+    waiting = list(dict.fromkeys(documents.tolist()))
+    spent = 0
+    while len(chosen) < most:
+        fits = open_ & (lengths <= limit - spent)
+        document = next((d for d in waiting if (fits & (documents == d)).any()), None)
+        if document is not None:
+            waiting.remove(document)
+            fits &= documents == document
+        else:
+            waiting = []
+        if not fits.any():
+            break
+        relevance = np.where(fits, RELEVANCE * scores - (1 - RELEVANCE) * nearest, -np.inf)
+        best = int(relevance.argmax())
+        chosen.append(best)
+        spent += int(lengths[best])
+        open_[best] = False
+        only = np.zeros(len(candidates))
+        only[best] = 1.0
+        nearest = np.maximum(nearest, terms.similar_to(only))
+    return chosen or [int(np.lexsort((-scores, lengths))[0])]
+
+
+def _point(candidates: Sequence[Candidate], index: int, *, must: bool) -> DraftPoint:
+    candidate = candidates[index]
+    text = candidate.text
+    english = candidate.language in (None, "en")
+    quote = DraftQuote(quote=text, document=candidate.document.id, sentence=candidate.sentence.number)
+    importance: Importance = "must" if must else "should"
+    if not english:
+        return DraftPoint(text=_plain(text), quotes=(quote,), importance=importance)
+    return DraftPoint(
+        text=_plain(text),
+        quotes=(quote,),
+        importance=importance,
+        kind=cues.kind(text),
+        stance=cues.stance(text),
+        polarity=cues.polarity(text),
+        attribution=_attribution(candidates, index),
+        numbers=cues.numbers(text),
+        dates=cues.dates(text),
+    )
+
+
+def _attribution(candidates: Sequence[Candidate], index: int) -> Attribution:
+    """Who says it; a sentence that only goes on quoting has the speaker of the one before."""
+    candidate = candidates[index]
+    found = cues.attribution(candidate.text)
+    if found == Attribution() and cues.is_quotation(candidate.text) and index > 0:
+        before = candidates[index - 1]
+        if before.document.id == candidate.document.id and before.sentence.paragraph == candidate.sentence.paragraph:
+            return cues.attribution(before.text)
+    return found
+
+
+def _plain(text: str) -> str:
+    """A sentence as a line: one space where the source wraps, emphasis marks gone."""
+    return re.sub(r"\*(?=\S)([^*\n]+)\*", r"\1", " ".join(text.split()))

@@ -1,0 +1,444 @@
+"""Every noun of the service, as frozen values. Read this first.
+
+Offsets are Unicode code points, half open (`end` is exclusive), into the text of a document: `text[start:end]`.
+"""
+
+from typing import Literal
+
+import msgspec
+
+OFFSET_UNIT = "code_points"
+SCHEMA_VERSION = "1"
+
+Engine = Literal["llm", "extractive"]
+Length = Literal["brief", "standard", "detailed"]
+Plan = Literal["detail", "latency"]
+Importance = Literal["must", "should"]
+Kind = Literal["fact", "quote", "plan", "reaction", "background"]
+Stance = Literal["asserted", "reported", "claimed", "confirmed", "denied", "planned", "conditional", "opinion", "joke"]
+Polarity = Literal["affirmed", "negated"]
+SpeakerType = Literal["author", "named", "anonymous", "organisation", "social"]
+Match = Literal["exact", "normalised", "ellipsis", "fuzzy"]
+Severity = Literal["blocking", "warning"]
+Verdict = Literal["verified", "flagged"]
+DateBasis = Literal["stated", "relative", "inferred", "none"]
+EntityType = Literal["person", "organisation", "place", "work", "other"]
+MaskReason = Literal["teasers", "page_furniture"]
+ConflictKind = Literal["first_claim", "status", "name", "date", "number", "scope", "misquote"]
+CaveatCode = Literal[
+    "undated",
+    "stale",
+    "hedged",
+    "missing",
+    "truncated",
+    "partial",
+    "language_unchecked",
+    "instructions",
+    "focus_unmatched",
+]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """A frozen value, its fields named where it is built. msgspec and mypy want both said again in every subclass."""
+
+
+# --- what comes in ---------------------------------------------------------------------------------------------------
+
+
+class Document(Value, frozen=True, kw_only=True):
+    """A text to summarise. `text` is what offsets refer to; it is never rewritten."""
+
+    id: str
+    text: str
+    name: str | None = None
+    """Of the file it came from."""
+    title: str | None = None
+    url: str | None = None
+    published_at: str | None = None
+    """ISO 8601 date or date and time, as stated by the sender."""
+    language: str | None = None
+    """ISO 639-1 code stated by the sender; detected when missing."""
+    media_type: str = "text/plain"
+    """What the text was read from."""
+
+
+class Options(Value, frozen=True, kw_only=True):
+    """How a summary should turn out."""
+
+    length: Length = "standard"
+    max_words: int | None = None
+    """Upper bound on the words of the abstract, and on those of the key points; replaces the bound of `length`."""
+    focus: str | None = None
+    """A topic that the choice leans towards."""
+    language: str | None = None
+    """ISO 639-1 code the summary should be written in; the text's own when missing."""
+    plan: Plan = "detail"
+    """How long texts are cut: many small chunks (`detail`) or as few as the slots allow (`latency`)."""
+
+
+# --- a document, read ------------------------------------------------------------------------------------------------
+
+
+class Span(Value, frozen=True, kw_only=True):
+    """A stretch of a document's text."""
+
+    start: int
+    end: int
+
+
+class Sentence(Value, frozen=True, kw_only=True):
+    """A sentence, or a piece of one that was too long. White space around it belongs to none."""
+
+    number: int
+    """Counted from 1 within its document, masked ones included."""
+    start: int
+    end: int
+    paragraph: int
+    """Counted from 1 within its document."""
+    masked: bool = False
+
+
+class MaskedSpan(Value, frozen=True, kw_only=True):
+    """A stretch that is kept but not read: scraping leftovers, with the reason."""
+
+    start: int
+    end: int
+    reason: MaskReason
+
+
+class Source(Value, frozen=True, kw_only=True):
+    """A document as the engines see it: language known, sentences found, leftovers masked."""
+
+    document: Document
+    language: str | None
+    sentences: tuple[Sentence, ...]
+    masked: tuple[MaskedSpan, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text that offsets refer to."""
+        return self.document.text
+
+    @property
+    def readable(self) -> tuple[Sentence, ...]:
+        """The sentences outside masked spans, in order."""
+        return tuple(sentence for sentence in self.sentences if not sentence.masked)
+
+
+class Chunk(Value, frozen=True, kw_only=True):
+    """A part of a document that fits a token budget. Together the chunks tile the unmasked text exactly."""
+
+    document: str
+    index: int
+    """Counted from 1."""
+    of: int
+    spans: tuple[Span, ...]
+    """In order; more than one where a masked span lies between."""
+    tokens: int
+
+
+# --- what an engine drafts -------------------------------------------------------------------------------------------
+
+
+class Attribution(Value, frozen=True, kw_only=True):
+    """Who says it."""
+
+    who: str | None = None
+    type: SpeakerType = "author"
+    via: str | None = None
+    """The one who passes it on, when that is somebody else ("according to Deadline")."""
+
+
+class Number(Value, frozen=True, kw_only=True):
+    """A number as it stands in the text, and its value in digits where it has one."""
+
+    text: str
+    value: str | None = None
+
+
+class Date(Value, frozen=True, kw_only=True):
+    """A date as it stands in the text; `iso` is a prefix of YYYY-MM-DD as far as it is known."""
+
+    text: str
+    iso: str | None = None
+    basis: DateBasis = "none"
+
+
+class DraftQuote(Value, frozen=True, kw_only=True):
+    """Words that an engine says it copied, and the sentence where it saw them."""
+
+    quote: str
+    document: str
+    sentence: int | None = None
+
+
+class DraftPoint(Value, frozen=True, kw_only=True):
+    """A key point before it is checked."""
+
+    text: str
+    quotes: tuple[DraftQuote, ...]
+    importance: Importance = "should"
+    kind: Kind = "fact"
+    stance: Stance = "asserted"
+    polarity: Polarity = "affirmed"
+    attribution: Attribution = Attribution()
+    numbers: tuple[Number, ...] = ()
+    dates: tuple[Date, ...] = ()
+
+
+class DraftLine(Value, frozen=True, kw_only=True):
+    """A sentence of the abstract and the points (by position in the draft, from 0) that carry it."""
+
+    text: str
+    points: tuple[int, ...]
+
+
+class Draft(Value, frozen=True, kw_only=True):
+    """What an engine proposes; nothing in it is believed until it is grounded."""
+
+    headline: str
+    abstract: tuple[DraftLine, ...]
+    points: tuple[DraftPoint, ...]
+
+
+# --- what goes out ---------------------------------------------------------------------------------------------------
+
+
+class Evidence(Value, frozen=True, kw_only=True):
+    """A quote located in a source: `quote` is the source's own text at `[start:end]`."""
+
+    document: str
+    sentence: int
+    quote: str
+    start: int
+    end: int
+    prefix: str
+    """Up to 32 characters before the quote, so that it can be found again in an edited text."""
+    suffix: str
+    match: Match
+
+
+class Check(Value, frozen=True, kw_only=True):
+    """Something found when a point was held against its evidence."""
+
+    code: str
+    severity: Severity
+    detail: str
+
+
+class KeyPoint(Value, frozen=True, kw_only=True):
+    """One claim, with the evidence for it."""
+
+    id: str
+    text: str
+    importance: Importance
+    kind: Kind
+    stance: Stance
+    polarity: Polarity
+    attribution: Attribution
+    evidence: tuple[Evidence, ...]
+    numbers: tuple[Number, ...] = ()
+    dates: tuple[Date, ...] = ()
+    entities: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    verdict: Verdict = "verified"
+
+
+class Mention(Value, frozen=True, kw_only=True):
+    """Where an entity is named."""
+
+    document: str
+    start: int
+    end: int
+
+
+class Entity(Value, frozen=True, kw_only=True):
+    """A name with its other forms, and where it stands."""
+
+    id: str
+    name: str
+    aliases: tuple[str, ...]
+    type: EntityType
+    name_conflict: tuple[str, ...]
+    """Full names that the sources give to this one entity although they differ; empty where they agree."""
+    mentions: tuple[Mention, ...]
+
+
+class ConflictSide(Value, frozen=True, kw_only=True):
+    """One of the statements that cannot both hold."""
+
+    key_points: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+
+
+class Conflict(Value, frozen=True, kw_only=True):
+    """Statements that cannot both hold, each with its evidence."""
+
+    id: str
+    scope: Literal["within", "across"]
+    kind: ConflictKind
+    sides: tuple[ConflictSide, ...]
+    note: str
+    resolution: Literal["later_source", "qualified"] | None = None
+
+
+class Caveat(Value, frozen=True, kw_only=True):
+    """Something a reader should know before relying on the summary."""
+
+    code: CaveatCode
+    text: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+class AbstractSentence(Value, frozen=True, kw_only=True):
+    """A sentence of the abstract and the ids of the key points that carry it."""
+
+    text: str
+    key_points: tuple[str, ...]
+
+
+class DocumentFacts(Value, frozen=True, kw_only=True):
+    """What is known of a document; its text is fetched by its id."""
+
+    id: str
+    sha256: str
+    """Of the text's UTF-8 bytes."""
+    characters: int
+    language: str | None
+    date: Date
+    masked: tuple[MaskedSpan, ...]
+    name: str | None = None
+    title: str | None = None
+    url: str | None = None
+    media_type: str = "text/plain"
+
+
+class DocumentCoverage(Value, frozen=True, kw_only=True):
+    """Characters of one document by what became of them: `read + masked + unread` is all, `cited` is part of `read`."""
+
+    document: str
+    characters: int
+    read: int
+    cited: int
+    masked: int
+    unread: int
+    thirds: tuple[int, int, int]
+    """Pieces of evidence that begin in the first, middle and last third of the document."""
+
+
+class Coverage(Value, frozen=True, kw_only=True):
+    """How much of the sources was read and cited."""
+
+    documents: tuple[DocumentCoverage, ...]
+
+
+class Dropped(Value, frozen=True, kw_only=True):
+    """A point that did not stand up to its evidence."""
+
+    text: str
+    reason: str
+    detail: str
+
+
+class Verification(Value, frozen=True, kw_only=True):
+    """What became of the points and quotes that the engine gave."""
+
+    points_given: int
+    points_kept: int
+    quotes_given: int
+    exact: int
+    normalised: int
+    ellipsis: int
+    fuzzy: int
+    repaired: int
+    dropped: tuple[Dropped, ...]
+
+
+class LengthReport(Value, frozen=True, kw_only=True):
+    """What length was asked for and what came out, in words."""
+
+    asked: Length
+    max_words: int
+    """The bound that applied: the request's own, or the one that `asked` stands for."""
+    abstract_words: int
+    key_point_words: int
+    within: bool
+    """False where even the shortest fitting sentence is over the bound: nothing is ever cut."""
+
+
+class Usage(Value, frozen=True, kw_only=True):
+    """What the endpoint was asked for."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None
+
+
+class PromptRef(Value, frozen=True, kw_only=True):
+    """The prompt version that was used."""
+
+    name: str
+    version: int
+    digest: str
+    label: str | None = None
+
+
+class Manifest(Value, frozen=True, kw_only=True):
+    """What produced the result, so that it can be produced again."""
+
+    engine: Engine
+    service_version: str
+    prompt: PromptRef | None
+    endpoint: str | None
+    model: str | None
+    parameters: Options
+    versions: dict[str, str]
+    """Of the parts whose behaviour shapes the result: sentences, masking, chunker, grounding, extractive."""
+    request_keys: tuple[str, ...] = ()
+
+
+class PlannedDocument(Value, frozen=True, kw_only=True):
+    """What one document would take."""
+
+    id: str
+    characters: int
+    tokens: int
+    """Of the readable text, by the configured encoding."""
+    chunks: int
+
+
+class RequestPlan(Value, frozen=True, kw_only=True):
+    """What a request would cost; nothing is sent to find out."""
+
+    engine: Engine
+    documents: tuple[PlannedDocument, ...]
+    chunks: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    """At most."""
+    cost: float | None
+    """In the currency of the prices; None where no price is known."""
+    max_words: int
+    """The bound that the length asked for stands for."""
+
+
+class SummaryResult(Value, frozen=True, kw_only=True):
+    """A summary that can be checked: every point carries quotes that are the source's own text."""
+
+    schema_version: str
+    offset_unit: str
+    engine: Engine
+    headline: str
+    abstract: tuple[AbstractSentence, ...]
+    key_points: tuple[KeyPoint, ...]
+    entities: tuple[Entity, ...]
+    conflicts: tuple[Conflict, ...]
+    caveats: tuple[Caveat, ...]
+    documents: tuple[DocumentFacts, ...]
+    coverage: Coverage
+    verification: Verification
+    length: LengthReport
+    usage: Usage
+    manifest: Manifest

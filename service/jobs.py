@@ -1,0 +1,197 @@
+"""Durable jobs: a summary is a row before it is anything else, and is worked on from that row.
+
+What a crash leaves unfinished is taken up at the next start. Running a job again gives the same result.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from time import perf_counter, process_time
+from typing import Self
+
+import structlog
+
+from service import pipeline
+from service.adapters.store import Failure, Page, Status, Store, StoredSummary, new_id
+from service.core.errors import FieldError, InternalError, InvalidRequest, NotFound, PrecisError
+from service.core.types import Document, Options, RequestPlan
+
+log = structlog.stdlib.get_logger(__name__)
+
+FINISHED: frozenset[Status] = frozenset({"succeeded", "failed"})
+
+
+class Jobs:
+    """The summaries of one store, and the tasks that work on them in this process."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        tools: pipeline.Tools,
+        concurrency: int,
+        max_documents: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.store = store
+        self._tools = tools
+        self._slots = asyncio.Semaphore(concurrency)
+        self._max_documents = max_documents
+        self._now = now
+        self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close(drain_s=0)
+
+    async def submit(self, tenant: str, documents: Sequence[Document], options: Options) -> StoredSummary:
+        """Store a summary to be made and start on it; returns once the row is committed.
+
+        Raises:
+            InvalidRequest: the documents or options do not fit; nothing is stored.
+            StoreUnavailable: the row could not be committed.
+        """
+        await self.check(documents, options)
+        summary = StoredSummary(tenant=tenant, id=new_id(), status="queued", options=options, created_at=self._now())
+        await self.store.add(summary, documents)
+        self._begin(tenant, summary.id)
+        return summary
+
+    async def check(self, documents: Sequence[Document], options: Options) -> None:
+        """Refuse what cannot be summarised; raises as `submit` does."""
+        self._check_sizes(documents)
+        await pipeline.check(documents, options, tools=self._tools)
+
+    async def plan(self, documents: Sequence[Document], options: Options) -> RequestPlan:
+        """What a summary would take; nothing is stored or sent. Raises as `submit` does."""
+        self._check_sizes(documents)
+        return await pipeline.plan(documents, options, tools=self._tools)
+
+    async def wait(self, tenant: str, summary: str, *, wait_s: float) -> StoredSummary:
+        """The summary once it is finished, or as it is after `wait_s` seconds.
+
+        Raises:
+            NotFound: there is no such summary, or no longer.
+        """
+        task = self._tasks.get((tenant, summary))
+        if task is not None and wait_s > 0:
+            await asyncio.wait({task}, timeout=wait_s)
+        return await self.get(tenant, summary)
+
+    async def get(self, tenant: str, summary: str) -> StoredSummary:
+        """The summary as it is; raises NotFound."""
+        found = await self.store.get(tenant, summary)
+        if found is None:
+            raise _no_summary(summary)
+        return found
+
+    async def documents(self, tenant: str, summary: str) -> tuple[Document, ...]:
+        """The documents of a summary, in order; raises NotFound."""
+        await self.get(tenant, summary)
+        return await self.store.documents(tenant, summary)
+
+    async def document(self, tenant: str, summary: str, document: str) -> Document:
+        """One document of a summary, with the text that offsets refer to; raises NotFound."""
+        found = await self.store.document(tenant, summary, document)
+        if found is None:
+            await self.get(tenant, summary)
+            raise NotFound(f"Summary {summary} has no document {document!r}. Its `documents` list those it has.")
+        return found
+
+    async def page(self, tenant: str, *, limit: int, after: str | None, status: Status | None) -> Page:
+        """A page of summaries without their results, newest first; raises InvalidRequest for a broken cursor."""
+        return await self.store.page(tenant, limit=limit, after=after, status=status)
+
+    async def delete(self, tenant: str, summary: str) -> None:
+        """Remove a summary, its result and its documents; raises NotFound."""
+        task = self._tasks.get((tenant, summary))
+        if not await self.store.delete(tenant, summary):
+            raise _no_summary(summary)
+        if task is not None:
+            task.cancel()
+
+    async def resume(self) -> int:
+        """Start on every unfinished summary in the store; returns how many."""
+        unfinished = await self.store.unfinished()
+        for tenant, summary in unfinished:
+            self._begin(tenant, summary)
+        return len(unfinished)
+
+    async def close(self, *, drain_s: float) -> None:
+        """Wait up to `drain_s` seconds for what is being worked on; the rest is left for the next start."""
+        tasks = set(self._tasks.values())
+        if tasks and drain_s > 0:
+            await asyncio.wait(tasks, timeout=drain_s)
+        left = [task for task in tasks if not task.done()]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _check_sizes(self, documents: Sequence[Document]) -> None:
+        if len(documents) > self._max_documents:
+            raise InvalidRequest(
+                f"{len(documents)} documents are over the limit of {self._max_documents} a request. "
+                "Send fewer, or raise PRECIS_MAX_DOCUMENTS.",
+                errors=(FieldError("/documents", f"at most {self._max_documents}"),),
+            )
+        seen: dict[str, int] = {}
+        for position, document in enumerate(documents):
+            if document.id in seen:
+                raise InvalidRequest(
+                    f"Two documents have the id {document.id!r}. Give each its own, or none.",
+                    errors=(FieldError(f"/documents/{position}/id", f"also at /documents/{seen[document.id]}/id"),),
+                )
+            seen[document.id] = position
+
+    def _begin(self, tenant: str, summary: str) -> None:
+        key = (tenant, summary)
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._run(tenant, summary), name=f"summary {summary}")
+            self._tasks[key].add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    async def _run(self, tenant: str, summary: str) -> None:
+        """Work on one summary; whatever goes wrong ends in its row, if there is a row to write it to."""
+        async with self._slots:
+            started, cpu = perf_counter(), process_time()
+            try:
+                await self._summarise(tenant, summary)
+            except PrecisError as error:
+                await self._fail(tenant, summary, error)
+            except Exception:
+                log.exception("summary_crashed", summary=summary)
+                detail = "A fault of the service, not of the request; the log names it under this summary's id."
+                await self._fail(tenant, summary, InternalError(detail))
+            finally:
+                log.info(
+                    "summary_worked_on",
+                    summary=summary,
+                    tenant=tenant,
+                    wall_ms=round((perf_counter() - started) * 1000, 1),
+                    process_cpu_ms=round((process_time() - cpu) * 1000, 1),
+                )
+
+    async def _summarise(self, tenant: str, summary: str) -> None:
+        if not await self.store.start(tenant, summary, self._now()):
+            return
+        stored = await self.get(tenant, summary)
+        documents = await self.store.documents(tenant, summary)
+        result = await pipeline.summarise(documents, stored.options, tools=self._tools)
+        await self.store.finish(tenant, summary, status="succeeded", result=result, at=self._now())
+
+    async def _fail(self, tenant: str, summary: str, error: PrecisError) -> None:
+        failure = Failure(code=error.code, status=error.status, title=error.title, detail=error.detail)
+        try:
+            await self.store.finish(tenant, summary, status="failed", error=failure, at=self._now())
+        except PrecisError as unwritten:
+            # The row stays unfinished, so the next start takes it up again.
+            log.exception("summary_failure_not_stored", summary=summary, code=error.code, store=unwritten.detail)
+        else:
+            log.warning("summary_failed", summary=summary, code=error.code)
+
+
+def _no_summary(summary: str) -> NotFound:
+    return NotFound(
+        f"There is no summary {summary!r}. It may have been deleted; GET /v1/summaries lists those there are."
+    )

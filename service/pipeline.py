@@ -1,0 +1,176 @@
+"""Documents in, a `SummaryResult` out: read, mask, draft, ground, finish. The heart, in the order of the design.
+
+The steps are CPU-bound and run in threads; nothing here touches the network, the clock or the disk.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from service.core import chunking, extractive, grounding, masking
+from service.core import text as texts
+from service.core.errors import FieldError, InvalidRequest, NeedsModel, NothingToRead
+from service.core.finishing import finish
+from service.core.types import (
+    Caveat,
+    Document,
+    Manifest,
+    Options,
+    PlannedDocument,
+    RequestPlan,
+    Source,
+    SummaryResult,
+    Value,
+)
+
+VERSIONS = {
+    "sentences": texts.SENTENCES_VERSION,
+    "masking": masking.MASKING_VERSION,
+    "grounding": grounding.GROUNDING_VERSION,
+    "chunker": chunking.CHUNKER_VERSION,
+    "extractive": extractive.EXTRACTIVE_VERSION,
+}
+
+
+_NO_BUDGET = 2**40
+
+
+class Tools(Value, frozen=True, kw_only=True):
+    """What the pipeline needs from outside, as functions."""
+
+    split_sentences: texts.SplitSentences
+    detect_language: Callable[[str], str | None]
+    token_ends: chunking.Ends
+    """Where each token of a text ends."""
+    encoding: str
+    """Name of the tokens' encoding."""
+    chunk_tokens: int
+    slots: int
+    """Calls that may run at the same time; shapes the plan `latency`."""
+    service_version: str
+
+
+async def summarise(documents: Sequence[Document], options: Options, *, tools: Tools) -> SummaryResult:
+    """One summary over all documents.
+
+    Raises:
+        NothingToRead: a document has no readable text.
+        NeedsModel: the summary is wanted in another language than a document's.
+
+    """
+    return await asyncio.to_thread(_extract, documents, options, tools)
+
+
+async def plan(documents: Sequence[Document], options: Options, *, tools: Tools) -> RequestPlan:
+    """What `summarise` would take: chunks, calls, tokens, money. Raises as it does."""
+    return await asyncio.to_thread(_plan, documents, options, tools)
+
+
+async def check(documents: Sequence[Document], options: Options, *, tools: Tools) -> None:
+    """Refuse at once what `summarise` would refuse, cheaply. Raises as it does."""
+    await asyncio.to_thread(_check, documents, options, tools)
+
+
+def _extract(documents: Sequence[Document], options: Options, tools: Tools) -> SummaryResult:
+    _check(documents, options, tools)
+    sources = read(documents, tools)
+    draft = extractive.draft(sources, options)
+    index = grounding.build_index(sources)
+    return finish(
+        draft,
+        sources,
+        index,
+        manifest=Manifest(
+            engine="extractive",
+            service_version=tools.service_version,
+            prompt=None,
+            endpoint=None,
+            model=None,
+            parameters=options,
+            versions=VERSIONS,
+        ),
+        max_words=extractive.word_limit(options, _words(sources)),
+        caveats=_focus_caveats(sources, options),
+    )
+
+
+def read(documents: Sequence[Document], tools: Tools) -> tuple[Source, ...]:
+    """Find the language, the sentences and the scraping leftovers of each document."""
+    return tuple(_read(document, tools) for document in documents)
+
+
+def _read(document: Document, tools: Tools) -> Source:
+    masked = masking.mask(document.text)
+    found = texts.sentences(document.text, tools.split_sentences)
+    return Source(
+        document=document,
+        language=document.language or tools.detect_language(document.text),
+        sentences=masking.marked(found, masked),
+        masked=masked,
+    )
+
+
+def _check(documents: Sequence[Document], options: Options, tools: Tools) -> None:
+    faults: list[FieldError] = []
+    for position, document in enumerate(documents):
+        fault = texts.fault(document.text) or (
+            "all of the text is scraping leftovers (teasers, page furniture); send the article itself"
+            if masking.is_all_masked(document.text)
+            else None
+        )
+        if fault:
+            faults.append(FieldError(f"/documents/{position}/text", fault))
+    if faults:
+        raise NothingToRead("A document cannot be summarised; each is named below.", errors=tuple(faults))
+    if not documents:
+        fault = "at least one document is needed"
+        raise InvalidRequest("There is no document to summarise.", errors=(FieldError("/documents", fault),))
+    if options.language is None:
+        return
+    languages = {document.language or tools.detect_language(document.text) for document in documents}
+    if languages != {options.language}:
+        raise NeedsModel(
+            f"The summary is wanted in {options.language!r}, but the text is in "
+            f"{', '.join(sorted(repr(language or 'an unknown language') for language in languages))}. The extractive "
+            "engine quotes sentences as they are; to translate, a language model is needed. Leave `language` out.",
+            errors=(FieldError("/options/language", "needs a language model"),),
+        )
+
+
+def _plan(documents: Sequence[Document], options: Options, tools: Tools) -> RequestPlan:
+    _check(documents, options, tools)
+    sources = read(documents, tools)
+    planned = tuple(_planned(source, options, tools) for source in sources)
+    return RequestPlan(
+        engine="extractive",
+        documents=planned,
+        chunks=sum(document.chunks for document in planned),
+        calls=0,
+        prompt_tokens=0,
+        completion_tokens=0,
+        cost=0.0,
+        max_words=extractive.word_limit(options, _words(sources)),
+    )
+
+
+def _planned(source: Source, options: Options, tools: Tools) -> PlannedDocument:
+    ends = lru_cache(maxsize=1)(tools.token_ends)
+    (whole,) = chunking.split(source, ends=ends, budget=_NO_BUDGET)
+    parts = chunking.parts_for(whole.tokens, plan=options.plan, slots=tools.slots, whole=tools.chunk_tokens)
+    chunks = chunking.split(source, ends=ends, budget=tools.chunk_tokens, parts=parts)
+    return PlannedDocument(id=source.document.id, characters=len(source.text), tokens=whole.tokens, chunks=len(chunks))
+
+
+def _words(sources: Sequence[Source]) -> int:
+    return sum(
+        texts.count_words(source.text[sentence.start : sentence.end])
+        for source in sources
+        for sentence in source.readable
+    )
+
+
+def _focus_caveats(sources: Sequence[Source], options: Options) -> tuple[Caveat, ...]:
+    if options.focus is None or extractive.focus_found(sources, options.focus):
+        return ()
+    text = "No word of the focus stands in the documents; the choice is the same as without it."
+    return (Caveat(code="focus_unmatched", text=text),)

@@ -1,0 +1,90 @@
+"""A summary as one self-contained page: points beside the sources, every quote marked where it stands."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from service.core.types import Document, DocumentFacts, SummaryResult
+from service.rendering import phrases
+
+TEMPLATES = Path(__file__).parent.parent / "_data" / "templates"
+LONGEST_SHOWN = 400_000
+"""Characters of a document; a longer one is not shown in the page, which says so."""
+
+
+class Run(NamedTuple):
+    """A stretch of a source that is shown alike."""
+
+    text: str
+    points: tuple[str, ...]
+    """Ids of the points that cite it."""
+    opens: tuple[str, ...]
+    """Ids of the points whose quote begins here."""
+    masked: str | None
+
+
+class Shown(NamedTuple):
+    """A document as the page shows it."""
+
+    facts: DocumentFacts
+    name: str
+    about: str
+    runs: tuple[Run, ...] | None
+    """None where the text is gone or too long to show."""
+
+
+def render(result: SummaryResult, documents: Sequence[Document] = ()) -> str:
+    """The page; without a document's text it shows the quotes alone."""
+    texts = {document.id: document for document in documents}
+    shown = [
+        Shown(facts, phrases.name(facts), phrases.document(facts, result), _shown_runs(result, facts, texts))
+        for facts in result.documents
+    ]
+    template = _environment().get_template("summary.html")
+    return template.render(result=result, phrases=phrases, names=phrases.names(result), documents=shown)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _shown_runs(result: SummaryResult, facts: DocumentFacts, texts: dict[str, Document]) -> tuple[Run, ...] | None:
+    document = texts.get(facts.id)
+    if document is None or len(document.text) > LONGEST_SHOWN:
+        return None
+    return tuple(runs(document.text, result, facts))
+
+
+def runs(text: str, result: SummaryResult, facts: DocumentFacts) -> Iterator[Run]:
+    """The text, cut wherever a quote or a masked span begins or ends; joined, the runs are the text."""
+    quotes = [
+        (place.start, place.end, point.id)
+        for point in result.key_points
+        for place in point.evidence
+        if place.document == facts.id
+    ]
+    borders = sorted({0, len(text), *_ends(quotes), *_ends((m.start, m.end, "") for m in facts.masked)})
+    for start, end in pairwise(borders):
+        yield Run(
+            text=text[start:end],
+            points=tuple(point for a, b, point in quotes if a <= start and end <= b),
+            opens=tuple(point for a, _, point in quotes if a == start),
+            masked=next((m.reason for m in facts.masked if m.start <= start and end <= m.end), None),
+        )
+
+
+def _ends(spans: Iterable[tuple[int, int, str]]) -> Iterator[int]:
+    for start, end, _ in spans:
+        yield start
+        yield end

@@ -1,0 +1,77 @@
+"""A summary as Markdown (CommonMark)."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from service.core.types import Conflict, Document, DocumentFacts, KeyPoint, SummaryResult
+from service.rendering import phrases
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~])")
+
+
+def render(result: SummaryResult, documents: Sequence[Document] = ()) -> str:
+    """The summary with its evidence, masked parts and caveats.
+
+    Args:
+        result: what to show.
+        documents: its documents, for the first words of masked parts; may be left out when they are gone.
+
+    """
+    return "\n".join(_lines(result, {document.id: document for document in documents})) + "\n"
+
+
+def escape(text: str) -> str:
+    r"""Text that Markdown shows as it is, in one line.
+
+    >>> escape("*I See\nYou*")
+    '\\*I See You\\*'
+    """
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _lines(result: SummaryResult, documents: Mapping[str, Document]) -> Iterator[str]:
+    names = phrases.names(result)
+    yield from (f"# {escape(result.headline)}", "", escape(phrases.overview(result)), "")
+    if result.engine == "llm":
+        yield " ".join(f"{escape(line.text)} [{', '.join(line.key_points)}]" for line in result.abstract)
+        yield ""
+    yield from ("## Key points", "")
+    for number, point in enumerate(result.key_points, 1):
+        yield from _point(number, point, names)
+    yield from _section("Conflicts", [line for conflict in result.conflicts for line in _conflict(conflict, names)])
+    caveats = [f"- **{caveat.code.replace('_', ' ')}**: {escape(caveat.text)}" for caveat in result.caveats]
+    yield from _section("Before you rely on it", caveats)
+    yield from _section("Names", [f"- {escape(phrases.entity(entity))}" for entity in result.entities])
+    shown = [line for facts in result.documents for line in _document(facts, result, documents)]
+    yield from _section("Documents", shown)
+    dropped = [f"- {escape(drop.text)} ({drop.reason}: {escape(drop.detail)})" for drop in result.verification.dropped]
+    yield from _section("Dropped", dropped)
+
+
+def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield from ("", f"## {title}", "", *lines)
+
+
+def _point(number: int, point: KeyPoint, names: Mapping[str, str]) -> Iterator[str]:
+    yield f"{number}. **{escape(point.text)}**"
+    yield f"   ({point.id}: {escape(phrases.qualities(point))})"
+    for evidence in point.evidence:
+        yield f"   - {escape(names[evidence.document])}, {phrases.place(evidence)}"
+        if phrases.adds(point, evidence):
+            yield f"     > {escape(evidence.quote)}"
+    for check in point.checks:
+        yield f"   - {check.severity}: {escape(check.detail)}"
+
+
+def _conflict(conflict: Conflict, names: Mapping[str, str]) -> Iterator[str]:
+    yield f"- **{conflict.kind}** ({conflict.scope} documents): {escape(conflict.note)}"
+    for side in conflict.sides:
+        for evidence in side.evidence:
+            yield f"  - {escape(names[evidence.document])}, sentence {evidence.sentence}: {escape(evidence.quote)}"
+
+
+def _document(facts: DocumentFacts, result: SummaryResult, documents: Mapping[str, Document]) -> Iterator[str]:
+    yield f"- **{escape(phrases.name(facts))}** ({escape(facts.id)}): {escape(phrases.document(facts, result))}"
+    for span in facts.masked:
+        yield f"  - {escape(phrases.masked(span, documents.get(facts.id)))}"

@@ -1,0 +1,88 @@
+"""Words that every way of showing a summary uses alike."""
+
+from collections.abc import Mapping
+
+from service.core.types import Document, DocumentFacts, Entity, Evidence, KeyPoint, MaskedSpan, SummaryResult
+
+_SHOWN = 60
+ENGINES = {"extractive": "the sources’ own sentences, no model", "llm": "written by a language model"}
+
+
+def name(facts: DocumentFacts) -> str:
+    """What to call a document: its title, the file it came from, or its id."""
+    return facts.title or facts.name or facts.id
+
+
+def names(result: SummaryResult) -> Mapping[str, str]:
+    """What to call each document, by its id."""
+    return {facts.id: name(facts) for facts in result.documents}
+
+
+def overview(result: SummaryResult) -> str:
+    """One line on what was made of what."""
+    verified = sum(point.verdict == "verified" for point in result.key_points)
+    documents = count(len(result.documents), "document")
+    length = result.length
+    words = f"{length.key_point_words} words ({length.asked}, at most {length.max_words})"
+    points = f"{verified} of {count(len(result.key_points), 'point')} verified"
+    return f"{ENGINES[result.engine]} · {documents} · {words} · {points}"
+
+
+def qualities(point: KeyPoint) -> str:
+    """How a point stands: importance, kind, stance, speaker."""
+    parts: list[str] = [point.importance, point.kind]
+    if point.stance != "asserted":
+        parts.append(point.stance)
+    if point.polarity == "negated":
+        parts.append("negated")
+    if point.attribution.who:
+        parts.append(f"says {point.attribution.who}")
+    if point.attribution.via:
+        parts.append(f"via {point.attribution.via}")
+    return " · ".join(parts)
+
+
+def place(evidence: Evidence) -> str:
+    """Where a quote stands."""
+    return f"sentence {evidence.sentence}, characters {evidence.start}–{evidence.end}, {evidence.match}"
+
+
+def adds(point: KeyPoint, evidence: Evidence) -> bool:
+    """Whether the quote says anything that the text of the point does not say already."""
+    return " ".join(evidence.quote.replace("*", "").split()) != point.text
+
+
+def entity(found: Entity) -> str:
+    """An entity in a line."""
+    also = f", also {', '.join(found.aliases)}" if found.aliases else ""
+    return f"{found.name} ({found.type}){also}: {count(len(found.mentions), 'mention')}"
+
+
+def document(facts: DocumentFacts, result: SummaryResult) -> str:
+    """A document in a line: size, language, date, coverage."""
+    coverage = next(c for c in result.coverage.documents if c.document == facts.id)
+    read = max(coverage.read, 1)
+    date = {"stated": facts.date.iso, "inferred": f"not before {facts.date.iso}"}.get(facts.date.basis) or "undated"
+    return (
+        f"{facts.characters:,} characters, {facts.language or 'language unknown'}, {date}; "
+        f"{coverage.cited * 100 // read}% of what was read is cited"
+    )
+
+
+def masked(span: MaskedSpan, document: Document | None) -> str:
+    """A masked span in a line, with its first words where the text is at hand."""
+    reason = span.reason.replace("_", " ")
+    line = f"not read: characters {span.start}–{span.end}, {reason}"
+    if document is None:
+        return line
+    words = " ".join(document.text[span.start : span.start + _SHOWN * 2].split())
+    return f"{line}: “{words[:_SHOWN]}{'…' if len(words) > _SHOWN else ''}”"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "point"), count(2, "point")
+    ('1 point', '2 points')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,73 @@
+"""The summary resource: what the API answers and what `precis summarise --json` prints."""
+
+from datetime import datetime
+
+from service.adapters.store import Failure, Status, StoredSummary
+from service.core.types import SummaryResult, Value
+
+
+class Problem(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """A problem object after RFC 9457, with a `code` to branch on."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str | None = None
+    request_id: str | None = None
+    errors: tuple[dict[str, str], ...] = ()
+    """`pointer` and `detail` for each field at fault."""
+
+
+class Summary(Value, frozen=True, kw_only=True):
+    """One shape, whether it is finished or not."""
+
+    id: str
+    status: Status
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: SummaryResult | None
+    error: Problem | None
+
+
+class SummaryPage(Value, frozen=True, kw_only=True):
+    """Summaries, newest first, without their results."""
+
+    data: tuple[Summary, ...]
+    has_more: bool
+    next_cursor: str | None
+
+
+def summary(stored: StoredSummary) -> Summary:
+    """The resource of a stored summary."""
+    return Summary(
+        id=stored.id,
+        status=stored.status,
+        created_at=stored.created_at,
+        started_at=stored.started_at,
+        finished_at=stored.finished_at,
+        result=stored.result,
+        error=problem(stored.error) if stored.error else None,
+    )
+
+
+def problem(failure: Failure) -> Problem:
+    """The problem object of a failure."""
+    return Problem(
+        type=problem_type(failure.code),
+        title=failure.title,
+        status=failure.status,
+        detail=failure.detail,
+        code=failure.code,
+    )
+
+
+def problem_type(code: str) -> str:
+    """The URI reference that names a kind of problem.
+
+    >>> problem_type("not_found")
+    '/docs/problems#not_found'
+    """
+    return f"/docs/problems#{code}"

@@ -1,0 +1,75 @@
+"""A summary for a person at a terminal."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from service.core.types import Conflict, Document, KeyPoint, SummaryResult
+from service.rendering import phrases
+
+_INDENT = 4
+
+
+def render(result: SummaryResult, documents: Sequence[Document], console: Console) -> None:
+    """Print the summary with its evidence, masked parts and caveats."""
+    texts = {document.id: document for document in documents}
+    names = phrases.names(result)
+    several = len(result.documents) > 1
+    console.print(Text(result.headline, style="bold"))
+    console.print(Text(phrases.overview(result), style="dim"))
+    if result.engine == "llm":
+        console.print()
+        console.print(Text(" ".join(f"{line.text} [{', '.join(line.key_points)}]" for line in result.abstract)))
+    shown = None
+    for number, point in enumerate(result.key_points, 1):
+        document = point.evidence[0].document
+        if several and document != shown:
+            console.print()
+            console.print(Text(names[document], style="underline"))
+            shown = document
+        console.print()
+        _point(number, point, names, document, console)
+    _section(console, "Conflicts", [_conflict(conflict, names) for conflict in result.conflicts])
+    _section(console, "Before you rely on it", [f"{c.code.replace('_', ' ')}: {c.text}" for c in result.caveats])
+    _section(console, "Names", [phrases.entity(entity) for entity in result.entities])
+    lines: list[str] = []
+    for facts in result.documents:
+        label = phrases.name(facts) + ("" if phrases.name(facts) == facts.id else f" ({facts.id})")
+        lines.append(f"{label}: {phrases.document(facts, result)}")
+        lines += [f"  {phrases.masked(span, texts.get(facts.id))}" for span in facts.masked]
+    _section(console, "Documents", lines)
+    _section(console, "Dropped", [f"{d.text} ({d.reason}: {d.detail})" for d in result.verification.dropped])
+
+
+def _point(number: int, point: KeyPoint, names: Mapping[str, str], under: str, console: Console) -> None:
+    head = Text(f"{number:>2}. ", style="bold" if point.importance == "must" else "")
+    head.append(point.text)
+    console.print(Padding(head, (0, 0, 0, 0)), soft_wrap=False)
+    details = [phrases.qualities(point)]
+    for evidence in point.evidence:
+        where = "" if evidence.document == under else f"{names[evidence.document]}, "
+        details.append(
+            where + phrases.place(evidence) + (f": “{evidence.quote}”" if phrases.adds(point, evidence) else "")
+        )
+    details += [f"{check.severity}: {check.detail}" for check in point.checks]
+    console.print(Padding(Text("\n".join(details), style="dim"), (0, 0, 0, _INDENT)))
+
+
+def _section(console: Console, title: str, lines: Sequence[str]) -> None:
+    if lines:
+        console.print()
+        console.print(Text(title, style="bold"))
+        for line in lines:
+            depth = len(line) - len(line.lstrip())
+            console.print(Padding(Text(line.lstrip()), (0, 0, 0, 2 + depth)))
+
+
+def _conflict(conflict: Conflict, names: Mapping[str, str]) -> str:
+    sides = " / ".join(
+        f"{names[evidence.document]}, sentence {evidence.sentence}: “{evidence.quote}”"
+        for side in conflict.sides
+        for evidence in side.evidence
+    )
+    return f"{conflict.kind}, {conflict.scope} documents: {conflict.note} {sides}"

@@ -1,0 +1,320 @@
+"""What a request carries, decoded: documents and options, whatever content type they come in."""
+
+import asyncio
+import codecs
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import PurePath
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import UploadFile
+from litestar.exceptions import HTTPException
+from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
+from msgspec import Meta
+
+from service.adapters import extraction
+from service.core.errors import FieldError, InvalidRequest, MalformedBody, TooLarge, UnsupportedMedia
+from service.core.types import Document, Length, Options, Plan
+
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+ACCEPTED = (JSON, *extraction.SUPPORTED, MULTIPART)
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+Language = Annotated[str, Meta(pattern="^[a-z]{2,3}$", description="ISO 639 code, such as `en`.")]
+Label = Annotated[str, Meta(min_length=1, max_length=500)]
+DocumentId = Annotated[
+    str, Meta(pattern=r"^[^\s/?#]{1,200}$", description="To name it by in the result; d1, d2, ... when left out.")
+]
+Url = Annotated[str, Meta(max_length=2000, description="Where it was published; it is not fetched.")]
+Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 date, or date and time.")]
+MaxWords = Annotated[
+    int, Meta(ge=10, le=10_000, description="Bound on the words of the key points; replaces that of `length`.")
+]
+Focus = Annotated[str, Meta(min_length=1, max_length=500, description="A topic that the choice leans towards.")]
+
+
+class DocumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A document to summarise: exactly one of `text`, `html` and `markdown`."""
+
+    id: DocumentId | None = None
+    text: Annotated[str | None, Meta(description="Plain text. Offsets refer to it exactly as it is sent.")] = None
+    html: Annotated[str | None, Meta(description="A page; offsets refer to the text extracted from it.")] = None
+    markdown: Annotated[str | None, Meta(description="Markdown, kept raw; offsets refer to it as it is sent.")] = None
+    name: Label | None = None
+    title: Label | None = None
+    url: Url | None = None
+    published_at: Moment | None = None
+    language: Language | None = None
+
+
+class OptionsBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the summary should turn out."""
+
+    length: Length = "standard"
+    max_words: MaxWords | None = None
+    focus: Focus | None = None
+    language: Annotated[
+        Language | None, Meta(description="Of the summary; another than the text's needs a language model.")
+    ] = None
+    plan: Annotated[Plan, Meta(description="How long texts are cut.")] = "detail"
+
+
+class SummaryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A summary to be made over all the documents."""
+
+    documents: Annotated[tuple[DocumentBody, ...], Meta(min_length=1)]
+    options: OptionsBody = OptionsBody()
+
+
+class Query(OptionsBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the query says where the body is a document itself: the options, and what is known of the document."""
+
+    title: Label | None = None
+    url: Url | None = None
+    published_at: Moment | None = None
+    text_language: Annotated[Language | None, Meta(description="Of the document; detected when left out.")] = None
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents and options, decoded."""
+
+    documents: tuple[Document, ...]
+    options: Options
+
+
+async def read(request: Request[Any, Any, Any], *, max_bytes: int, max_characters: int) -> Ask:
+    """Read the documents and options of a request.
+
+    Raises:
+        TooLarge: the body or its text is over a limit.
+        UnsupportedMedia: the content type is not read.
+        MalformedBody: the body does not decode.
+        InvalidRequest: it decodes and does not fit.
+    """
+    kind, parameters = request.content_type
+    kind = kind.lower()
+    if kind not in ACCEPTED:
+        raise _unsupported(kind)
+    body = await _body(request, max_bytes)
+    if kind == JSON:
+        if request.url.query:
+            fault = FieldError("", "with a JSON body, options belong into its `options`")
+            raise InvalidRequest("The query has parameters, but the body is JSON.", errors=(fault,))
+        ask = await asyncio.to_thread(_from_json, body, max_characters)
+    else:
+        query = decode_query(request.query_params, Query)
+        _check_date(query.published_at, "published_at")
+        if kind == MULTIPART:
+            documents = await _from_form(request, query, max_characters)
+        else:
+            content = _as_utf8(body, parameters.get("charset")) if kind.startswith("text/") else body
+            documents = [await asyncio.to_thread(_from_content, content, kind, query, "d1", max_characters)]
+        ask = Ask(documents=tuple(documents), options=_options(query))
+    _check_characters(ask.documents, max_characters)
+    return ask
+
+
+async def _body(request: Request[Any, Any, Any], max_bytes: int) -> bytes:
+    announced = request.content_length
+    if announced is not None and announced > max_bytes:
+        raise _too_large(f"{announced:,} bytes", max_bytes)
+    try:
+        return await request.body()
+    except HTTPException as error:
+        if error.status_code != HTTP_413_REQUEST_ENTITY_TOO_LARGE:
+            raise
+        raise _too_large(f"over {max_bytes:,} bytes", max_bytes) from None
+
+
+def _too_large(size: str, max_bytes: int) -> TooLarge:
+    return TooLarge(f"The body is {size}; the limit is {max_bytes:,} bytes. Send less, or raise PRECIS_MAX_BODY_BYTES.")
+
+
+def _check_characters(documents: tuple[Document, ...], most: int) -> None:
+    size = sum(len(document.text) for document in documents)
+    if size > most:
+        raise TooLarge(
+            f"The documents have {size:,} characters; the limit is {most:,} for all of a request together. "
+            "Send fewer, or raise PRECIS_MAX_CHARACTERS."
+        )
+
+
+def _unsupported(kind: str) -> UnsupportedMedia:
+    was = f"{kind!r} is not read" if kind else "There is no Content-Type"
+    hint = " (curl sends a form unless told otherwise: -H 'Content-Type: text/plain')" if "form-url" in kind else ""
+    return UnsupportedMedia(f"{was}{hint}. Send one of {', '.join(ACCEPTED)}.")
+
+
+# --- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def _from_json(body: bytes, max_characters: int) -> Ask:
+    try:
+        text = body.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"The body is not UTF-8: the byte at offset {error.start} does not fit.") from None
+    try:
+        ask = msgspec.json.decode(text, type=SummaryBody)
+    except msgspec.ValidationError as error:
+        raise _misfit(str(error), SummaryBody) from None
+    except msgspec.DecodeError as error:
+        _refuse_surrogates(text)
+        raise MalformedBody(f"{str(error).removesuffix('.')}. Send one JSON object.") from None
+    documents = tuple(
+        _from_json_document(document, position, max_characters) for position, document in enumerate(ask.documents)
+    )
+    return Ask(documents=documents, options=_options(ask.options))
+
+
+def _from_json_document(body: DocumentBody, position: int, max_characters: int) -> Document:
+    given = [name for name in ("text", "html", "markdown") if getattr(body, name) is not None]
+    if len(given) != 1:
+        has = " and ".join(given) or "none of them"
+        fault = FieldError(f"/documents/{position}", f"give one of `text`, `html` and `markdown`; this has {has}")
+        raise InvalidRequest("A document needs one text.", errors=(fault,))
+    _check_date(body.published_at, f"/documents/{position}/published_at")
+    document = Document(
+        id=body.id or f"d{position + 1}",
+        text=body.text or body.markdown or "",
+        name=body.name,
+        title=body.title,
+        url=body.url,
+        published_at=body.published_at,
+        language=body.language,
+        media_type={"text": "text/plain", "html": "text/html", "markdown": "text/markdown"}[given[0]],
+    )
+    if body.html is None:
+        return document
+    return extraction.filled(document, extraction.read_html(body.html, max_characters=max_characters))
+
+
+def _refuse_surrogates(text: str) -> None:
+    """Raise InvalidRequest with a pointer where the JSON is fine but for half a surrogate pair in a string."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    for pointer, string in _strings(value, ""):
+        if re.search("[\ud800-\udfff]", string):
+            raise InvalidRequest(
+                "A string is not valid Unicode.",
+                errors=(FieldError(pointer, "has half a surrogate pair; send whole characters"),),
+            )
+
+
+def _strings(value: object, pointer: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _strings(item, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _strings(item, f"{pointer}/{index}")
+
+
+def _misfit(message: str, struct: type[msgspec.Struct], *, prefix: str = "/") -> InvalidRequest:
+    """What msgspec found wrong, with a pointer to it and, for an unknown field, the nearest known one."""
+    what, _, where = message.partition(" - at `$")
+    pointer = re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", where.rstrip("`")).replace(".", "/")
+    if prefix != "/":
+        pointer = pointer.removeprefix("/")
+    unknown = re.search(r"unknown field `(.*)`", what)
+    if unknown:
+        name = unknown[1]
+        near = difflib.get_close_matches(name, _fields_at(struct, pointer), n=1, cutoff=0.5)
+        advice = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(_fields_at(struct, pointer))}."
+        pointer = f"{pointer}/{name}" if prefix == "/" else name
+        return InvalidRequest(f"There is no field `{name}`; {advice}", errors=(FieldError(pointer, advice),))
+    detail = what[:1].lower() + what[1:]
+    return InvalidRequest(f"A field does not fit: {detail}.", errors=(FieldError(pointer, detail),))
+
+
+def _fields_at(struct: type[msgspec.Struct], pointer: str) -> tuple[str, ...]:
+    if struct is SummaryBody and pointer.startswith("/documents"):
+        struct = DocumentBody
+    elif struct is SummaryBody and pointer.startswith("/options"):
+        struct = OptionsBody
+    return struct.__struct_fields__
+
+
+def _options(body: OptionsBody) -> Options:
+    return Options(**{name: getattr(body, name) for name in OptionsBody.__struct_fields__})
+
+
+def _check_date(value: str | None, pointer: str) -> None:
+    if value is None:
+        return
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        fault = FieldError(pointer, "not an ISO 8601 date, such as 2020-05-05 or 2020-05-05T10:00:00Z")
+        raise InvalidRequest("A date does not fit.", errors=(fault,)) from None
+
+
+# --- files and bare content ------------------------------------------------------------------------------------------
+
+
+def decode_query(parameters: Mapping[str, str], struct: type[S]) -> S:
+    """Query parameters as a struct; raises InvalidRequest with the name of the one at fault."""
+    try:
+        return msgspec.convert(dict(parameters), struct, strict=False)
+    except msgspec.ValidationError as error:
+        raise _misfit(str(error), struct, prefix="") from None
+
+
+def _as_utf8(body: bytes, charset: str | None) -> bytes:
+    """The body in UTF-8, read by the charset that the sender names."""
+    if charset is None:
+        return body
+    try:
+        name = codecs.lookup(charset).name
+        return body if name in ("utf-8", "ascii") else body.decode(name).encode()
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"The body is not {charset}: the byte at offset {error.start} does not fit.") from None
+    except (LookupError, UnicodeEncodeError):
+        raise UnsupportedMedia(f"The charset {charset!r} is not known. Send UTF-8.") from None
+
+
+async def _from_form(request: Request[Any, Any, Any], query: Query, max_characters: int) -> list[Document]:
+    found: list[Document] = []
+    for field, part in (await request.form()).multi_items():
+        if not isinstance(part, UploadFile):
+            fault = FieldError(f"/{field}", "not a file; options go into the query")
+            raise InvalidRequest("A form may hold files only.", errors=(fault,))
+        kind = part.content_type.partition(";")[0].strip().lower()
+        if kind not in extraction.SUPPORTED:
+            kind = extraction.media_type_of(part.filename) or ""
+        if not kind:
+            raise UnsupportedMedia(
+                f"The file in field {field!r} is {part.content_type!r}, and its name says no more. "
+                f"Send one of {', '.join(extraction.SUPPORTED)}."
+            )
+        content = await part.read()
+        document = await asyncio.to_thread(_from_content, content, kind, query, f"d{len(found) + 1}", max_characters)
+        found.append(msgspec.structs.replace(document, name=PurePath(part.filename).name[:500] or None))
+    if len(found) > 1 and any((query.title, query.url, query.published_at)):
+        fault = FieldError("title", "title, url and published_at of several files cannot be told apart; send JSON")
+        raise InvalidRequest("The query describes one document, and the form holds several.", errors=(fault,))
+    return found
+
+
+def _from_content(content: bytes, kind: str, query: Query, document: str, max_characters: int) -> Document:
+    extracted = extraction.read(content, kind, max_characters=max_characters)
+    stated = Document(
+        id=document,
+        text="",
+        title=query.title,
+        url=query.url,
+        published_at=query.published_at,
+        language=query.text_language,
+        media_type=kind,
+    )
+    return extraction.filled(stated, extracted)

@@ -1,0 +1,132 @@
+"""Summaries over HTTP: make, wait for, list, show, delete; and what one would cost."""
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, Router, delete, get, post
+from litestar.datastructures import State
+from msgspec import Meta
+
+from service.adapters.store import Status, StoredSummary
+from service.core.errors import NotAcceptable
+from service.jobs import FINISHED, Jobs
+from service.rendering import html, markdown, resource
+from service.web import bodies
+
+TENANT = "local"
+LONGEST_WAIT_S = 60.0
+MEDIA_TYPES = ("application/json", "text/markdown", "text/html")
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+(?:\.\d+)?)", re.IGNORECASE)
+
+AnyRequest = Request[Any, Any, State]
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which summaries to list."""
+
+    limit: Annotated[int, Meta(ge=1, le=100, description="How many.")] = 20
+    cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before.")] = None
+    status: Annotated[Status | None, Meta(description="Only these.")] = None
+
+
+@post("/summaries", status_code=201)
+async def create(request: AnyRequest) -> Response[bytes]:
+    """Make a summary: 201 when it is finished within the wait, else 202."""
+    jobs: Jobs = request.app.state.jobs
+    settings = request.app.state.settings
+    media_type = _accepted(request)
+    wait_s, applied = _wait_s(request.headers.get("prefer", ""), settings.wait_s)
+    ask = await bodies.read(request, max_bytes=settings.max_body_bytes, max_characters=settings.max_characters)
+    summary = await jobs.submit(TENANT, ask.documents, ask.options)
+    summary = await jobs.wait(TENANT, summary.id, wait_s=wait_s)
+    response = await _shown(jobs, summary, media_type, status=201 if summary.status in FINISHED else 202)
+    response.headers["Location"] = f"/v1/summaries/{summary.id}"
+    if applied:
+        response.headers["Preference-Applied"] = f"wait={wait_s:g}"
+    return response
+
+
+@get("/summaries/{summary_id:str}")
+async def show(request: AnyRequest, summary_id: str) -> Response[bytes]:
+    """A summary as it is, as JSON, Markdown or a page."""
+    jobs: Jobs = request.app.state.jobs
+    return await _shown(jobs, await jobs.get(TENANT, summary_id), _accepted(request), status=200)
+
+
+@get("/summaries")
+async def index(request: AnyRequest) -> Response[bytes]:
+    """A page of summaries, newest first, without their results."""
+    jobs: Jobs = request.app.state.jobs
+    query = bodies.decode_query(request.query_params, Listing)
+    page = await jobs.page(TENANT, limit=query.limit, after=query.cursor, status=query.status)
+    return _json(
+        resource.SummaryPage(
+            data=tuple(resource.summary(stored) for stored in page.data),
+            has_more=page.next_cursor is not None,
+            next_cursor=page.next_cursor,
+        )
+    )
+
+
+@get("/summaries/{summary_id:str}/documents/{document_id:str}")
+async def document(request: AnyRequest, summary_id: str, document_id: str) -> Response[bytes]:
+    """The exact text that offsets refer to."""
+    jobs: Jobs = request.app.state.jobs
+    found = await jobs.document(TENANT, summary_id, document_id)
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Language": found.language or "und"}
+    return Response(found.text.encode(), media_type="text/plain", headers=headers)
+
+
+@delete("/summaries/{summary_id:str}", status_code=204)
+async def remove(request: AnyRequest, summary_id: str) -> None:
+    """Remove a summary with its documents."""
+    jobs: Jobs = request.app.state.jobs
+    await jobs.delete(TENANT, summary_id)
+
+
+@post("/plans", status_code=200)
+async def plan(request: AnyRequest) -> Response[bytes]:
+    """What a request would cost; nothing is stored or sent."""
+    jobs: Jobs = request.app.state.jobs
+    settings = request.app.state.settings
+    ask = await bodies.read(request, max_bytes=settings.max_body_bytes, max_characters=settings.max_characters)
+    return _json(await jobs.plan(ask.documents, ask.options))
+
+
+async def _shown(jobs: Jobs, summary: StoredSummary, media_type: str, *, status: int) -> Response[bytes]:
+    headers = {} if summary.status in FINISHED else {"Retry-After": "1"}
+    if media_type == "application/json":
+        return _json(resource.summary(summary), status=status, headers=headers)
+    if summary.result is None:
+        failed = f": {summary.error.detail}" if summary.error else ""
+        text = f"Summary {summary.id} is {summary.status}{failed}"
+        return Response(f"{text}\n".encode(), media_type="text/plain", status_code=status, headers=headers)
+    documents = await jobs.documents(summary.tenant, summary.id)
+    render = html.render if media_type == "text/html" else markdown.render
+    body = render(summary.result, documents).encode()
+    return Response(body, media_type=media_type, status_code=status, headers=headers)
+
+
+def _json(value: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(value), media_type="application/json", status_code=status, headers=headers or {}
+    )
+
+
+def _accepted(request: AnyRequest) -> str:
+    """The media type that the caller likes best of those there are."""
+    best = request.accept.best_match(list(MEDIA_TYPES))
+    if best is None:
+        raise NotAcceptable(f"A summary is to be had as {', '.join(MEDIA_TYPES)}. Say one of them in Accept.")
+    return best
+
+
+def _wait_s(prefer: str, default_s: float) -> tuple[float, bool]:
+    """How long to wait (RFC 7240, `Prefer: wait=N`), and whether the caller said so."""
+    match = _WAIT.search(prefer)
+    return (min(float(match[1]), LONGEST_WAIT_S), True) if match else (default_s, False)
+
+
+router = Router("/v1", route_handlers=[create, show, index, document, remove, plan])
