@@ -17,9 +17,6 @@ from service.adapters.extraction import (
     DOCX,
     HTML,
     MARKDOWN,
-    MAX_DOCX_PARTS,
-    MAX_HTML_ELEMENTS,
-    MAX_PDF_PAGES,
     PDF,
     PLAIN,
     SUPPORTED,
@@ -28,6 +25,9 @@ from service.adapters.extraction import (
     read,
     read_html,
 )
+from service.adapters.extraction.docx import MAX_DOCX_PARTS
+from service.adapters.extraction.html import MAX_HTML_ELEMENTS
+from service.adapters.extraction.pdf import MAX_PDF_PAGES
 from service.core.errors import MalformedBody, PrecisError, TooLarge, UnreadableFile, UnsupportedMedia
 
 LIMIT = 100_000
@@ -202,7 +202,7 @@ def test_list_items_table_rows_and_quotes_are_paragraphs() -> None:
 
 
 def test_metadata_is_taken_where_it_is_stated() -> None:
-    """Title, date, language and address come from the page's own markup."""
+    """Title, date and address come from the page's own markup."""
     head = (
         "<meta property='article:published_time' content='2024-03-05T10:00:00Z'>"
         "<link rel='canonical' href='https://example.org/bridge'>"
@@ -210,7 +210,6 @@ def test_metadata_is_taken_where_it_is_stated() -> None:
     extracted = read_html(page(f"<p>{SENTENCE}</p>", head), max_characters=LIMIT)
     assert extracted.title == "Bridge closed"
     assert extracted.published_at == "2024-03-05T10:00:00Z"
-    assert extracted.language == "en"
     assert extracted.url == "https://example.org/bridge"
 
 
@@ -218,7 +217,7 @@ def test_nothing_is_made_up_where_nothing_is_stated() -> None:
     """A date, a year or an address in the text is not the article's own."""
     html = f"<p>On 2019-05-03 it burnt. {SENTENCE}</p><p>© 2018 https://example.org/2017/01/02/x</p>"
     extracted = read_html(html, max_characters=LIMIT)
-    assert (extracted.title, extracted.published_at, extracted.language, extracted.url) == (None, None, None, None)
+    assert (extracted.title, extracted.published_at, extracted.url) == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -322,6 +321,18 @@ def test_a_pdf_cut_short_is_refused(tenth: int) -> None:
         text_of(whole[: len(whole) * tenth // 10], PDF)
 
 
+def test_another_file_sent_as_a_pdf_is_refused() -> None:
+    """The refusal says that it is none, and what else can be sent."""
+    with pytest.raises(UnreadableFile, match=r"not a PDF.*text/plain"):
+        text_of(b"<p>Hello.</p>%%EOF", PDF)
+
+
+def test_nul_and_lone_surrogates_of_a_pdf_are_left_out() -> None:
+    """A font can map letters to what is no text."""
+    table = b"1 begincodespacerange <00> <ff> endcodespacerange 2 beginbfchar <61> <0000> <62> <D800> endbfchar"
+    assert text_of(pdf_of(lines_of("xaxbx"), to_unicode=table), PDF) == "xxx"
+
+
 def test_a_pdf_with_many_pages_is_refused() -> None:
     """The limit on pages is named."""
     writer = PdfWriter()
@@ -336,14 +347,15 @@ def test_a_pdf_with_many_pages_is_refused() -> None:
 
 def test_a_pdf_stops_at_the_character_limit() -> None:
     """Pages after the one that passes the limit are not read."""
-    with pytest.raises(TooLarge, match="100 characters"):
-        text_of(pdf_of(*[lines_of("x" * 60)] * 3), PDF, max_characters=100)
+    pages = [lines_of("x" * length) for length in (60, 60, 9_999)]
+    with pytest.raises(TooLarge, match="text is longer than 100 characters"):
+        text_of(pdf_of(*pages), PDF, max_characters=100)
 
 
 def test_a_pdf_whose_letters_stand_for_books_is_refused() -> None:
     """One byte can stand for hundreds of characters: the bytes are counted before they are turned into text."""
     table = b"1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfchar <61> <" + b"0062" * 200 + b"> endbfchar"
-    with pytest.raises(TooLarge, match="1,000 characters"):
+    with pytest.raises(TooLarge, match="draws more text than 1,000 characters"):
         text_of(pdf_of(b"BT /F1 12 Tf (" + b"a" * 1_000_000 + b") Tj ET", to_unicode=table), PDF, max_characters=1_000)
 
 
@@ -440,6 +452,12 @@ def test_an_entity_bomb_is_refused() -> None:
     bomb = docx_body(f"<w:p>{run('&e9;')}</w:p>", f'<!DOCTYPE w [<!ENTITY e0 "ha">{levels}]>')
     with pytest.raises(UnreadableFile, match=r"document type|broken"):
         text_of(bomb, DOCX)
+
+
+def test_a_docx_with_entities_of_its_own_is_refused() -> None:
+    """Entities are not replaced, so that text would be missing: a document type is refused."""
+    with pytest.raises(UnreadableFile, match="declares a document type"):
+        text_of(docx_body(f"<w:p>{run('Kept &e;')}</w:p>", '<!DOCTYPE w [<!ENTITY e "lost">]>'), DOCX)
 
 
 def test_a_zip_bomb_is_refused_by_its_directory() -> None:

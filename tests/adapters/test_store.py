@@ -21,20 +21,11 @@ from alembic.runtime.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.adapters.migrations import copy_aside, use_wal
-from service.adapters.store import (
-    Failure,
-    Page,
-    Status,
-    Store,
-    StoredSummary,
-    as_text,
-    cursor_after,
-    database_path,
-    metadata,
-    new_id,
-    read_cursor,
-)
+from service.adapters.store import Failure, Page, Status, Store, StoredSummary, new_id
+from service.adapters.store.migrations import copy_aside
+from service.adapters.store.rows import as_text, cursor_after, read_cursor
+from service.adapters.store.sqlite import database_path, use_wal
+from service.adapters.store.tables import metadata
 from service.core.errors import BadSettings, InternalError, InvalidRequest, StoreUnavailable
 from service.core.types import (
     OFFSET_UNIT,

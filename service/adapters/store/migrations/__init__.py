@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -13,31 +12,6 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from service.core.errors import StoreUnavailable
-
-BUSY_TIMEOUT_S = 5
-
-
-def use_wal(path: Path) -> None:
-    """Make the folder and the file, and switch the file to a write-ahead log."""
-    if path.is_dir():
-        raise StoreUnavailable(f"{path} is a folder. Name a file in it in PRECIS_DATABASE_URL.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    give_up_at = time.monotonic() + BUSY_TIMEOUT_S
-    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection:
-        while True:
-            try:
-                mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-                break
-            except sqlite3.OperationalError as error:
-                # SQLite does not wait by itself here, and two processes may make the file at the same time
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
-                    raise
-                time.sleep(0.01)
-    if mode != "wal":
-        raise StoreUnavailable(
-            f"{path} is on a file system that cannot share memory between processes, such as a network share. "
-            "Put it on a local disk and name it in PRECIS_DATABASE_URL."
-        )
 
 
 def copy_aside(path: Path, revision: str) -> Path:
@@ -53,7 +27,7 @@ def copy_aside(path: Path, revision: str) -> Path:
 def configured(connection: sa.Connection, metadata: sa.MetaData | None = None) -> Config:
     """Configure alembic for the steps beside this module; `metadata` is what a new step is drafted from."""
     config = Config(attributes={"connection": connection, "metadata": metadata})
-    config.set_main_option("script_location", "service.adapters:migrations")
+    config.set_main_option("script_location", "service.adapters.store:migrations")
     return config
 
 

@@ -1,0 +1,108 @@
+"""What the store keeps, as values, and how they are written into columns and read again."""
+
+import base64
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from service.core.errors import FieldError, InternalError, InvalidRequest
+from service.core.types import Options, SummaryResult, Value
+
+Status = Literal["queued", "running", "succeeded", "failed"]
+UNFINISHED = ("queued", "running")
+
+
+class Failure(Value, frozen=True, kw_only=True):
+    """Why a summary failed: the fields of the error that ended it."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+
+
+class StoredSummary(Value, frozen=True, kw_only=True):
+    """A row of `summaries`. Times are aware and in UTC."""
+
+    tenant: str
+    id: str
+    status: Status
+    options: Options
+    created_at: datetime
+    result: SummaryResult | None = None
+    """Missing in the rows of a `Page`, whatever became of the summary: a listing reads no results."""
+    error: Failure | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class Page(Value, frozen=True, kw_only=True):
+    """A part of a listing, newest first."""
+
+    data: tuple[StoredSummary, ...]
+    next_cursor: str | None
+    """Give it as `after` to read on; missing on the last page."""
+
+
+def new_id() -> str:
+    """Make an id for a summary: `sum_` and 26 characters, the time first, so that ids sort by it."""
+    moment = (time.time_ns() // 1_000_000).to_bytes(6, "big")
+    return "sum_" + base64.b32hexencode(moment + secrets.token_bytes(10)).decode().rstrip("=").lower()
+
+
+def as_text(moment: datetime) -> str:
+    """Write an aware moment as ISO 8601 in UTC with microseconds and `Z`, which sorts as text.
+
+    >>> as_text(datetime(2026, 3, 1, 12, tzinfo=UTC))
+    '2026-03-01T12:00:00.000000Z'
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a time zone cannot be stored; pass one that has it, such as UTC")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def cursor_after(row: StoredSummary) -> str:
+    """Write the place after a row of a listing; opaque to callers."""
+    return base64.urlsafe_b64encode(f"{as_text(row.created_at)}|{row.id}".encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[datetime, str]:
+    """Read a place in a listing. Raises InvalidRequest when it was not written by `cursor_after`."""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        moment, _, summary = base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition("|")
+        created_at = datetime.fromisoformat(moment)
+        as_written = as_text(created_at) == moment and summary.isprintable() and summary != ""
+    except (ValueError, OverflowError):
+        as_written = False
+    if not as_written:
+        detail = (
+            "The cursor is not one of this service's. Give a next_cursor as it was, or none to start from the newest."
+        )
+        raise InvalidRequest(detail, errors=(FieldError("cursor", detail),))
+    return created_at, summary
+
+
+def read_summary(row: sa.Row[Any]) -> StoredSummary:
+    """Read a row of `summaries`. Raises InternalError when this version does not understand it."""
+    fields = row._asdict()
+    kinds = {"options": Options, "error": Failure, "result": SummaryResult}
+    try:
+        bodies = {
+            name: msgspec.json.decode(fields[name], type=kind) for name, kind in kinds.items() if fields.get(name)
+        }
+    except msgspec.MsgspecError as error:
+        raise InternalError(
+            f"Summary {fields['id']} is stored in a form that this version does not read, although the database is of "
+            "this version. Delete it and submit it again; report this."
+        ) from error
+    return StoredSummary(**{**fields, **bodies})
+
+
+def as_json(value: Value | None) -> str | None:
+    """Write a value as JSON text."""
+    return None if value is None else msgspec.json.encode(value).decode()

@@ -1,0 +1,149 @@
+"""Everything that only SQLite knows: its file, its PRAGMAs, its transactions and its errors."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from service.adapters.store.migrations import migrate
+from service.core.errors import BadSettings, InternalError, StoreUnavailable
+
+WAL_LIMIT_BYTES = 4 * 1024 * 1024
+BUSY_TIMEOUT_S = 5
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+ADVICE = {
+    sqlite3.SQLITE_BUSY: f"Another process kept it locked for over {BUSY_TIMEOUT_S} s: try again, or end that process.",
+    sqlite3.SQLITE_FULL: "Free space on its disk and try again.",
+    sqlite3.SQLITE_READONLY: "Make the file and its folder writable for the user that the service runs as.",
+    sqlite3.SQLITE_CANTOPEN: "See that its folder is there and writable for the user that the service runs as.",
+    sqlite3.SQLITE_NOTADB: "Move the file aside, or name another one in PRECIS_DATABASE_URL.",
+    sqlite3.SQLITE_CORRUPT: "Stop the service and restore the file from a backup.",
+    sqlite3.SQLITE_IOERR: "Check its disk and try again.",
+}
+
+
+def advice(cause: BaseException | None) -> str:
+    """Say what to do about an error of the driver."""
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the lowest byte; the rest only details it
+    return ADVICE.get(code, "Check the file that PRECIS_DATABASE_URL names, and that the service may write to it.")
+
+
+@contextmanager
+def store_errors(what: str) -> Iterator[None]:
+    """Turn errors of the database and its file into errors of the service; `what` begins the message."""
+    try:
+        yield
+    except exc.IntegrityError as error:
+        raise InternalError(
+            "The database refused a row because its id is taken. Nothing was stored; report this as a fault."
+        ) from error
+    except (exc.DBAPIError, exc.TimeoutError, sqlite3.Error, OSError) as error:
+        cause = error.orig if isinstance(error, exc.DBAPIError) else error
+        reason = cause.strerror if isinstance(cause, OSError) else cause
+        raise StoreUnavailable(f"{what} could not be used: {reason}. {advice(cause)}") from error
+
+
+# --- opening ----------------------------------------------------------------------------------------------------------
+
+PRAGMAS = (
+    f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",  # first: the next one may have to wait
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "secure_delete = ON",
+    # SQLite's own checkpoints run beside other writers, which before 3.51.3 can lose a commit; ours hold the write lock
+    "wal_autocheckpoint = 0",
+)
+BEGIN = "sqlite_begin"
+"""The execution option that names how a transaction begins; other databases do not look at it."""
+
+
+def listen(engine: Engine, *pragmas: str) -> None:
+    """Set PRAGMAs on every connection and begin transactions ourselves. Everything only SQLite knows is set here."""
+
+    def connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        # the driver would begin at the first write only, too late to wait: SQLite refuses to upgrade an outdated reader
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def begin(connection: Connection) -> None:
+        if statement := connection.get_execution_options().get(BEGIN, "BEGIN"):
+            connection.exec_driver_sql(statement)
+
+    event.listen(engine, "connect", connect)
+    event.listen(engine, "begin", begin)
+
+
+def database_path(url: str) -> Path:
+    """Read the path of the file from a database URL. Raises BadSettings when it is not that of an SQLite file."""
+    try:
+        parsed = make_url(url)
+    except (exc.ArgumentError, ValueError):
+        parsed = URL.create("nothing")
+    if (
+        parsed.drivername not in {"sqlite", "sqlite+aiosqlite"}
+        or parsed.database in {None, "", ":memory:"}
+        or parsed.host
+        or parsed.query
+    ):
+        # the URL is not shown: it may hold a password
+        raise BadSettings(
+            "PRECIS_DATABASE_URL does not name an SQLite file, and nothing else is supported. Write sqlite:///a/path "
+            "or sqlite:////absolute/path, or the same with sqlite+aiosqlite, without options."
+        )
+    return Path(str(parsed.database)).absolute()
+
+
+def use_wal(path: Path) -> None:
+    """Make the folder and the file, and switch the file to a write-ahead log."""
+    if path.is_dir():
+        raise StoreUnavailable(f"{path} is a folder. Name a file in it in PRECIS_DATABASE_URL.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_S
+    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection:
+        while True:
+            try:
+                mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+                break
+            except sqlite3.OperationalError as error:
+                # SQLite does not wait by itself here, and two processes may make the file at the same time
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.01)
+    if mode != "wal":
+        raise StoreUnavailable(
+            f"{path} is on a file system that cannot share memory between processes, such as a network share. "
+            "Put it on a local disk and name it in PRECIS_DATABASE_URL."
+        )
+
+
+def prepare(path: Path) -> None:
+    """Make the file, or bring it up to date. Processes that do so at the same time wait for one another."""
+    use_wal(path)
+    engine = sa.create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
+    # foreign keys stay off: a migration that rebuilds `summaries` drops the old one, which would cascade
+    listen(engine, *PRAGMAS)
+    with engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
+        migrate(connection, path)
+
+
+def see(path: Path) -> None:
+    """Raise OSError when the file is gone: SQLite would go on writing into it without a word."""
+    path.stat()
+
+
+def log_bytes(path: Path) -> int:
+    """Measure the write-ahead log."""
+    return path.with_name(f"{path.name}-wal").stat().st_size

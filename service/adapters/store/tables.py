@@ -1,0 +1,69 @@
+"""The tables, each with the tenant first in its key. Portable: only `sqlite` beside this module knows SQLite."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+from service.adapters.store.rows import as_text
+from service.core.types import Document
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware moment kept as text: SQLite has no time zones, and the same text compares alike in every database."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write it."""
+        return None if value is None else as_text(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read it."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def tenant_column() -> sa.Column[str]:
+    """Make the column that every table has first in its key."""
+    return sa.Column("tenant", sa.Text, primary_key=True, nullable=False, server_default="local")
+
+
+metadata = sa.MetaData()
+# bodies come last: SQLite reads a row from its front, and a listing stops before them
+summaries = sa.Table(
+    "summaries",
+    metadata,
+    tenant_column(),
+    sa.Column("id", sa.Text, primary_key=True, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("started_at", Moment),
+    sa.Column("finished_at", Moment),
+    sa.Column("options", sa.Text, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("result", sa.Text),
+    sa.Index("summaries_newest", "tenant", "created_at", "id"),
+    sa.Index("summaries_by_status", "status", "created_at", "id"),
+)
+documents = sa.Table(
+    "documents",
+    metadata,
+    tenant_column(),
+    sa.Column("summary_id", sa.Text, primary_key=True, nullable=False),
+    sa.Column("id", sa.Text, primary_key=True, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("name", sa.Text),
+    sa.Column("title", sa.Text),
+    sa.Column("url", sa.Text),
+    sa.Column("published_at", sa.Text),
+    sa.Column("language", sa.Text),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["tenant", "summary_id"], ["summaries.tenant", "summaries.id"], name="documents_summary", ondelete="CASCADE"
+    ),
+)
+LISTED = [column for column in summaries.c if column.name != "result"]
+DOCUMENT = [documents.c[name] for name in Document.__struct_fields__]
