@@ -155,6 +155,8 @@ def _rewrite(piece: str) -> str:
     """Give the shadow of a white space run, a mark or a cluster."""
     if piece[0].isspace() or piece[0] in _REMOVED:
         return " " if any(map(str.isspace, piece)) else ""
+    if unicodedata.decomposition(piece[0]).startswith(("<super>", "<sub>", "<fraction>")):
+        return piece  # as a plain figure it would say something else: 10⁵ is not 105, 1½ not 11/2
     new = unicodedata.normalize("NFKC", piece.translate(_MARKS)).translate(_MARKS)
     return new if len(new) <= _LONGEST_EXPANSION * len(piece) else piece
 

@@ -3,13 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from service.core.types import Conflict, Document, KeyPoint, SummaryResult
 from service.rendering import phrases
-
-_INDENT = 4
 
 
 def render(result: SummaryResult, documents: Sequence[Document], console: Console) -> None:
@@ -44,17 +41,14 @@ def render(result: SummaryResult, documents: Sequence[Document], console: Consol
 
 
 def _point(number: int, point: KeyPoint, names: Mapping[str, str], under: str, console: Console) -> None:
-    head = Text(f"{number:>2}. ", style="bold" if point.importance == "must" else "")
-    head.append(point.text)
-    console.print(Padding(head, (0, 0, 0, 0)), soft_wrap=False)
     details = [phrases.qualities(point)]
     for evidence in point.evidence:
         where = "" if evidence.document == under else f"{names[evidence.document]}, "
-        details.append(
-            where + phrases.place(evidence) + (f": “{evidence.quote}”" if phrases.adds(point, evidence) else "")
-        )
+        quote = f": “{evidence.quote}”" if phrases.adds(point, evidence) else ""
+        details.append(where + phrases.place(evidence) + quote)
     details += [f"{check.severity}: {check.detail}" for check in point.checks]
-    console.print(Padding(Text("\n".join(details), style="dim"), (0, 0, 0, _INDENT)))
+    claim = Text(point.text, style="bold" if point.importance == "must" else "")
+    _hanging(console, f"{number:>2}.", claim, Text("\n".join(details), style="dim"))
 
 
 def _section(console: Console, title: str, lines: Sequence[str]) -> None:
@@ -63,7 +57,18 @@ def _section(console: Console, title: str, lines: Sequence[str]) -> None:
         console.print(Text(title, style="bold"))
         for line in lines:
             depth = len(line) - len(line.lstrip())
-            console.print(Padding(Text(line.lstrip()), (0, 0, 0, 2 + depth)))
+            _hanging(console, " " * (1 + depth), Text(line.lstrip()))
+
+
+def _hanging(console: Console, margin: str, *blocks: Text) -> None:
+    """Print blocks beside a margin, every line of them; lines end where their words end."""
+    room = max(20, console.width - len(margin) - 1)
+    first = True
+    for block in blocks:
+        for line in block.wrap(console, room):
+            line.rstrip()
+            console.print(Text.assemble(margin if first else " " * len(margin), " ", line), soft_wrap=True)
+            first = False
 
 
 def _conflict(conflict: Conflict, names: Mapping[str, str]) -> str:
