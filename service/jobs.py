@@ -130,12 +130,7 @@ class Jobs:
         await asyncio.gather(*left, return_exceptions=True)
 
     def _check_sizes(self, documents: Sequence[Document]) -> None:
-        if len(documents) > self._max_documents:
-            raise InvalidRequest(
-                f"{len(documents)} documents are over the limit of {self._max_documents} a request. "
-                "Send fewer, or raise PRECIS_MAX_DOCUMENTS.",
-                errors=(FieldError("/documents", f"at most {self._max_documents}"),),
-            )
+        check_count(len(documents), self._max_documents)
         seen: dict[str, int] = {}
         for position, document in enumerate(documents):
             if document.id in seen:
@@ -189,6 +184,15 @@ class Jobs:
             log.exception("summary_failure_not_stored", summary=summary, code=error.code, store=unwritten.detail)
         else:
             log.warning("summary_failed", summary=summary, code=error.code)
+
+
+def check_count(documents: int, most: int) -> None:
+    """Refuse too many documents; raises InvalidRequest."""
+    if documents > most:
+        raise InvalidRequest(
+            f"{documents} documents are over the limit of {most} a request. Send fewer, or raise PRECIS_MAX_DOCUMENTS.",
+            errors=(FieldError("/documents", f"at most {most}"),),
+        )
 
 
 def _no_summary(summary: str) -> NotFound:

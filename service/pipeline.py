@@ -33,6 +33,8 @@ VERSIONS = {
 
 
 _NO_BUDGET = 2**40
+_FIELDS = {"text/html": "html", "text/markdown": "markdown"}
+"""Under which a document of that type comes in a JSON body."""
 
 
 class Tools(Value, frozen=True, kw_only=True):
@@ -89,7 +91,7 @@ def _extract(documents: Sequence[Document], options: Options, tools: Tools) -> S
             parameters=options,
             versions=VERSIONS,
         ),
-        max_words=extractive.word_limit(options, _words(sources)),
+        max_words=extractive.word_limit(options, extractive.readable_words(sources)),
         caveats=_focus_caveats(sources, options),
     )
 
@@ -101,7 +103,7 @@ def read(documents: Sequence[Document], tools: Tools) -> tuple[Source, ...]:
 
 def _read(document: Document, tools: Tools) -> Source:
     masked = masking.mask(document.text)
-    found = texts.sentences(document.text, tools.split_sentences)
+    found = texts.sentences(document.text, tools.split_sentences, masked)
     return Source(
         document=document,
         language=document.language or tools.detect_language(document.text),
@@ -119,7 +121,8 @@ def _check(documents: Sequence[Document], options: Options, tools: Tools) -> Non
             else None
         )
         if fault:
-            faults.append(FieldError(f"/documents/{position}/text", fault))
+            field = _FIELDS.get(document.media_type, "text")
+            faults.append(FieldError(f"/documents/{position}/{field}", fault))
     if faults:
         raise NothingToRead("A document cannot be summarised; each is named below.", errors=tuple(faults))
     if not documents:
@@ -149,7 +152,7 @@ def _plan(documents: Sequence[Document], options: Options, tools: Tools) -> Requ
         prompt_tokens=0,
         completion_tokens=0,
         cost=0.0,
-        max_words=extractive.word_limit(options, _words(sources)),
+        max_words=extractive.word_limit(options, extractive.readable_words(sources)),
     )
 
 
@@ -159,14 +162,6 @@ def _planned(source: Source, options: Options, tools: Tools) -> PlannedDocument:
     parts = chunking.parts_for(whole.tokens, plan=options.plan, slots=tools.slots, whole=tools.chunk_tokens)
     chunks = chunking.split(source, ends=ends, budget=tools.chunk_tokens, parts=parts)
     return PlannedDocument(id=source.document.id, characters=len(source.text), tokens=whole.tokens, chunks=len(chunks))
-
-
-def _words(sources: Sequence[Source]) -> int:
-    return sum(
-        texts.count_words(source.text[sentence.start : sentence.end])
-        for source in sources
-        for sentence in source.readable
-    )
 
 
 def _focus_caveats(sources: Sequence[Source], options: Options) -> tuple[Caveat, ...]:

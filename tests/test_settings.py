@@ -11,7 +11,9 @@ from msgspec import Meta
 from rich.pretty import pretty_repr
 
 from service.core.errors import BadSettings
-from service.settings import MASK, Configured, Settings, default_database_url, describe, load, render
+from service.settings import Configured, Settings, describe, load, render
+from service.settings.fields import default_database_url
+from service.settings.loading import MASK
 
 
 class WithKey(Configured, frozen=True, kw_only=True):

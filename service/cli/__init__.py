@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,17 +19,26 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_ENDPOINT = 3
 EXIT_TIME = 4
+EXIT_INTERRUPTED = 130
 _BAD_GATEWAY = 502
 _GATEWAY_TIMEOUT = 504
 
 LENGTHS = ("brief", "standard", "detailed")
+LONGEST_FOCUS = 500
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 endpoint, 4 time."
 
 
-def main() -> None:
-    """Run a command; every foreseen error is one message on standard error and an exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command, that of the process where none is given, and exit.
+
+    Every foreseen error is one message on standard error and an exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # a quote may hold what the terminal's encoding lacks; that is no reason to lose the summary
+            stream.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(precis.main(standalone_mode=False) or 0)
+        sys.exit(precis.main(arguments, prog_name="precis", standalone_mode=False) or 0)
     except PrecisError as error:
         click.echo(f"precis: {error.detail}", err=True)
         for field in error.errors:
@@ -39,7 +50,7 @@ def main() -> None:
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         click.echo("precis: interrupted", err=True)
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def exit_code(error: PrecisError) -> int:
@@ -62,6 +73,13 @@ def settings(context: click.Context, **flags: object) -> "Loaded[Settings]":
     )
 
 
+def _bounded(_: click.Context, __: click.Parameter, focus: str | None) -> str | None:
+    """The focus within the bounds that the API keeps."""
+    if focus is not None and not 1 <= len(focus) <= LONGEST_FOCUS:
+        raise click.BadParameter(f"it has {len(focus)} characters; 1 to {LONGEST_FOCUS} fit.")
+    return focus
+
+
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_CODES + " Settings are PRECIS_* variables; `precis config` shows them.",
@@ -82,7 +100,7 @@ def precis(context: click.Context, config: str | None, database_url: str | None,
 @click.option("--json", "as_json", is_flag=True, help="Print the resource that the API answers.")
 @click.option("--length", type=click.Choice(LENGTHS), default="standard", show_default=True)
 @click.option("--max-words", type=click.IntRange(10, 10_000), metavar="N", help="Bound on the words of the key points.")
-@click.option("--focus", metavar="TEXT", help="A topic that the choice leans towards.")
+@click.option("--focus", callback=_bounded, metavar="TEXT", help="A topic that the choice leans towards.")
 @click.option("--language", metavar="CODE", help="Language of the summary; another than the text's needs a model.")
 @click.option("--wait", "wait_s", type=click.FloatRange(0), metavar="SECONDS", help="Give up waiting after so long.")
 @click.option(

@@ -14,7 +14,9 @@ def run(loaded: Loaded[Settings], *, as_json: bool) -> int:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
         return 0
-    table = Table("setting", "value", "from", "what it is", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("setting", "value", "from", "what it is"):
+        table.add_column(name, overflow="fold")  # a long path is broken, not cut
     for row in rows:
         table.add_row(row.name, row.value, row.origin, row.description)
     Console(highlight=False).print(table)

@@ -5,13 +5,13 @@ import importlib.util
 import platform
 import sqlite3
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from service import __version__, bootstrap, logs
+from service import __version__, bootstrap, data, logs
 from service.adapters import language, tokens
 from service.cli import EXIT_FAILED
 from service.core.errors import PrecisError
@@ -48,6 +48,7 @@ async def _look(settings: Settings) -> list[tuple[str, Finding]]:
         ("tokens", _tokens),
         ("language", _language),
         ("files", _files),
+        ("data", _data),
         ("engine", _engine),
     ]
     found: list[tuple[str, Finding]] = []
@@ -99,6 +100,14 @@ async def _files(_: Settings) -> Finding:
     if not missing:
         return Finding("good", "text, Markdown, HTML, PDF, DOCX")
     return Finding("note", "text, Markdown, HTML; for PDF and DOCX: pip install 'precis[files]'")
+
+
+async def _data(_: Settings) -> Finding:
+    found = {kind: data.folder(kind) for kind in get_args(data.Kind)}
+    missing = [str(path) for path in found.values() if not path.is_dir()]
+    if missing:
+        return Finding("bad", f"There is no {' and no '.join(missing)}: install the package anew")
+    return Finding("good", ", ".join(f"{kind} in {path}" for kind, path in found.items()))
 
 
 async def _engine(_: Settings) -> Finding:

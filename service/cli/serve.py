@@ -2,10 +2,13 @@
 
 import asyncio
 import math
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -15,6 +18,9 @@ from service.core.errors import BadSettings
 from service.jobs import Jobs
 from service.settings import Settings
 from service.web.app import create_app
+
+_BACKLOG = 2048
+"""Connections that may wait to be taken up."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -30,7 +36,11 @@ def run(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
-    listening = listen(settings.host, settings.port)
+    with listen(settings.host, settings.port) as listening:
+        return await _serve_on(listening, settings)
+
+
+async def _serve_on(listening: socket.socket, settings: Settings) -> int:
     # Opened here and not in the lifespan, so that a database that cannot be opened is one line and not a traceback.
     async with bootstrap.open_jobs(settings) as jobs:
 
@@ -47,23 +57,55 @@ async def _serve(settings: Settings) -> int:
             timeout_graceful_shutdown=math.ceil(settings.drain_s),
         )
         log.info("listening", url=f"http://{settings.host}:{settings.port}", docs="/docs")
-        server = uvicorn.Server(config)
+        server = _Server(config)
         await server.serve(sockets=[listening])
+        # One time for both: requests that wait for a summary have used some of it up.
+        await jobs.close(drain_s=max(0.0, settings.drain_s - server.stopping_s()))
     return 0 if server.started else 1
 
 
+class _Server(uvicorn.Server):
+    """A server that returns when it is told to stop."""
+
+    told_to_stop_at: float | None = None
+
+    def stopping_s(self) -> float:
+        """Seconds since it was told to stop; 0 when it was not."""
+        return 0.0 if self.told_to_stop_at is None else monotonic() - self.told_to_stop_at
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note when the first signal came, and stop."""
+        self.told_to_stop_at = self.told_to_stop_at or monotonic()
+        super().handle_exit(sig, frame)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGINT and SIGTERM."""
+        # uvicorn's own raises the signal again when it is done, which ends the process before the jobs are drained
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound and not yet served.
+    """A socket that takes connections, which wait until they are served.
 
     Raises:
         BadSettings: the address is taken, or not one of this machine.
     """
+    listening: socket.socket | None = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(_BACKLOG)  # here and not when it is served: two may bind an address, one may listen on it
     except OSError as error:
+        if listening:
+            listening.close()
         raise BadSettings(
             f"The service cannot listen on {host} port {port}: {error.strerror or error}. If something else is there, "
             "choose another port with --port or PRECIS_PORT."

@@ -1,10 +1,15 @@
 """`precis summarise`: files in, summaries out, through the same jobs and store as the server."""
 
 import asyncio
+import os
+import re
+import signal
 import sys
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from time import perf_counter
+from typing import Literal, NoReturn
 
 import click
 import msgspec
@@ -13,8 +18,8 @@ from rich.console import Console
 from service import bootstrap, logs
 from service.adapters import extraction
 from service.adapters.store import StoredSummary
-from service.cli import EXIT_FAILED, EXIT_TIME, exit_code
-from service.core.errors import PrecisError, TooLarge, UnsupportedMedia
+from service.cli import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TIME, exit_code
+from service.core.errors import FieldError, PrecisError, TooLarge, UnsupportedMedia
 from service.core.types import Document, Length, Options
 from service.jobs import FINISHED, Jobs
 from service.rendering import html, markdown, resource, terminal
@@ -24,6 +29,19 @@ TENANT = "local"
 _STDIN = "-"
 _FOREVER_S = 10.0**9
 _PIPE_WIDTH = 100
+_BYTES_A_CHARACTER = 4
+"""Most that UTF-8 takes."""
+_DOCUMENT = re.compile(r"/documents/(\d+)")
+
+
+Form = Literal["terminal", "json", "markdown", "html"]
+_FORMS: dict[str, Form] = {
+    ".json": "json",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+}
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,10 +73,14 @@ def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
     logs.configure(level="warning" if quiet else settings.log_level, fmt=settings.log_format)
     if arguments.files.count(_STDIN) > 1:
         raise click.UsageError("Standard input (-) can be read only once.")
-    return asyncio.run(_run(settings, arguments))
+    form = _form(arguments)
+    if arguments.output and not arguments.output.parent.is_dir():
+        raise click.UsageError(f"{arguments.output} cannot be written: there is no folder {arguments.output.parent}.")
+    signal.signal(signal.SIGINT, lambda *_: _leave(EXIT_INTERRUPTED, "precis: interrupted"))
+    return asyncio.run(_run(settings, arguments, form))
 
 
-async def _run(settings: Settings, arguments: Arguments) -> int:
+async def _run(settings: Settings, arguments: Arguments, form: Form) -> int:
     options = Options(
         length=arguments.length, max_words=arguments.max_words, focus=arguments.focus, language=arguments.language
     )
@@ -73,15 +95,25 @@ async def _run(settings: Settings, arguments: Arguments) -> int:
                 one = await _summarise(jobs, documents, options, arguments.wait_s, at)
             except PrecisError as error:
                 if not arguments.each:
-                    raise
+                    raise _by_name(error, names) from error
                 _tell(f"{at}{names[0]}: {error.detail}{''.join(f' {field.detail}.' for field in error.errors)}")
                 worst = max(worst, exit_code(error))
                 continue
             made.append(one)
             worst = max(worst, _code(one.summary))
-    if made:
-        _write(made, arguments)
+        if made:
+            _write(made, arguments, form)
+        if worst == EXIT_TIME:
+            _leave(worst, "precis: gave up waiting; `precis serve` finishes what is begun when it starts")
     return worst
+
+
+def _leave(code: int, message: str) -> NoReturn:
+    """End the process at once."""
+    # a thread that reads standard input or works on a long text cannot be interrupted, and would be waited for
+    _tell(message)
+    sys.stdout.flush()
+    os._exit(code)
 
 
 async def _summarise(
@@ -97,6 +129,15 @@ async def _summarise(
     return Made(summary=summary, documents=documents)
 
 
+def _by_name(error: PrecisError, names: Sequence[str]) -> PrecisError:
+    """The error with the names of the files, where the request that was made of them has numbers."""
+    fields = tuple(
+        FieldError(names[int(found[1])] if (found := _DOCUMENT.match(field.pointer)) else field.pointer, field.detail)
+        for field in error.errors
+    )
+    return type(error)(error.detail, errors=fields)
+
+
 def _code(summary: StoredSummary) -> int:
     if summary.status not in FINISHED:
         return EXIT_TIME
@@ -107,7 +148,15 @@ def _code(summary: StoredSummary) -> int:
 
 
 def _read(names: Sequence[str], max_characters: int) -> tuple[Document, ...]:
-    return tuple(_document(name, f"d{number}", max_characters) for number, name in enumerate(names, 1))
+    documents: list[Document] = []
+    for number, name in enumerate(names, 1):
+        try:
+            documents.append(_document(name, f"d{number}", max_characters))
+        except PrecisError as error:
+            if len(names) == 1:
+                raise
+            raise type(error)(f"{name}: {error.detail}", errors=error.errors) from error
+    return tuple(documents)
 
 
 def _document(name: str, document: str, max_characters: int) -> Document:
@@ -120,8 +169,13 @@ def _document(name: str, document: str, max_characters: int) -> Document:
 
 
 def _content(name: str, max_characters: int) -> tuple[bytes, str]:
+    most = max_characters * _BYTES_A_CHARACTER
     if name == _STDIN:
-        return sys.stdin.buffer.read(), "text/plain"
+        _tell("reading standard input ...")
+        content = sys.stdin.buffer.read(most + 1)
+        if len(content) > most:
+            raise TooLarge(f"Standard input has more than {most:,} bytes; so much is not read. Split it.")
+        return content, "text/plain"
     path = Path(name)
     media_type = extraction.media_type_of(name) or (None if path.suffix else "text/plain")
     if media_type is None:
@@ -131,7 +185,6 @@ def _content(name: str, max_characters: int) -> tuple[bytes, str]:
         )
     try:
         size = path.stat().st_size
-        most = max_characters * 4  # bytes of a character in UTF-8
         if size > most:
             raise TooLarge(f"{name} has {size:,} bytes; files over {most:,} bytes are not read. Split it.")
         return path.read_bytes(), media_type
@@ -142,8 +195,7 @@ def _content(name: str, max_characters: int) -> tuple[bytes, str]:
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def _write(made: Sequence[Made], arguments: Arguments) -> None:
-    form = _form(arguments)
+def _write(made: Sequence[Made], arguments: Arguments, form: Form) -> None:
     output = arguments.output
     if form == "terminal":
         _write_terminal(made, output)
@@ -158,7 +210,8 @@ def _write(made: Sequence[Made], arguments: Arguments) -> None:
         render = html.render if form == "html" else markdown.render
         text = "\n".join(render(one.summary.result, one.documents) for one in made if one.summary.result)
     if output is None:
-        click.echo(text, nl=False)
+        # bytes where it is JSON, which is UTF-8 whatever the terminal says
+        click.echo(text.encode() if form == "json" else text, nl=False)
     else:
         _save(output, text)
 
@@ -168,9 +221,9 @@ def _write_terminal(made: Sequence[Made], output: Path | None) -> None:
         console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
         _print(made, console)
         return
-    with output.open("w", encoding="utf-8") as file:
-        _print(made, Console(file=file, width=_PIPE_WIDTH, highlight=False))
-    _tell(f"written to {output}")
+    text = StringIO()
+    _print(made, Console(file=text, width=_PIPE_WIDTH, highlight=False))
+    _save(output, text.getvalue())
 
 
 def _print(made: Sequence[Made], console: Console) -> None:
@@ -183,14 +236,12 @@ def _print(made: Sequence[Made], console: Console) -> None:
             terminal.render(one.summary.result, one.documents, console)
 
 
-def _form(arguments: Arguments) -> str:
-    if arguments.as_json:
-        return "json"
+def _form(arguments: Arguments) -> Form:
     ending = arguments.output.suffix.lower() if arguments.output else ""
-    form = {".json": "json", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}.get(ending)
+    form: Form = "json" if arguments.as_json else _FORMS.get(ending, "terminal")
     if form == "html" and arguments.each and len(arguments.files) > 1:
         raise click.UsageError("--each with several files makes several pages; write them one by one, or as .md.")
-    return form or "terminal"
+    return form
 
 
 def _save(output: Path, text: str) -> None:

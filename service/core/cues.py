@@ -1,7 +1,7 @@
 """What the words of a sentence give away: numbers, dates, stance, polarity, speaker. The word lists know English."""
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import NamedTuple
 
 from service.core.types import Attribution, Date, Kind, Number, Polarity, Stance
@@ -22,6 +22,8 @@ _DIGITS = re.compile(
     r"(?P<tail>\s?%|st\b|nd\b|rd\b|th\b)?"
     r"(?:[\s-](?P<scale>thousand|million|billion|trillion)\b)?(?![\w@])"
 )
+_EXACT = Context(prec=10_000)
+"""A number is no longer than its sentence, so nothing is ever rounded."""
 _SPELLED = re.compile(rf"\b(?:{_NUMBER_WORD})(?:[\s-](?:and\s)?(?:{_NUMBER_WORD}))*\b", re.IGNORECASE)
 
 
@@ -39,7 +41,7 @@ def numbers(text: str) -> tuple[Number, ...]:
     for match in _DIGITS.finditer(text):
         if any(start <= match.start() < end for start, end in taken):
             continue
-        value = Decimal(re.sub(r"[,\s]", "", match["digits"])) * _SCALES.get(match["scale"] or "", 1)
+        value = _EXACT.multiply(Decimal(re.sub(r"[,\s]", "", match["digits"])), _SCALES.get(match["scale"] or "", 1))
         found.append((match.start(), Number(text=match[0].strip(), value=_plain(value))))
     for match in _SPELLED.finditer(text):
         inside = any(start <= match.start() < end for start, end in taken)
@@ -79,14 +81,15 @@ _MONTH = (
     r"(?:Jan(?:uary|\.)?|Feb(?:ruary|\.)?|Mar(?:ch|\.)?|Apr(?:il|\.)?|May|June?|July?|Aug(?:ust|\.)?|Sept?(?:ember|\.)?"
     r"|Oct(?:ober|\.)?|Nov(?:ember|\.)?|Dec(?:ember|\.)?)"
 )
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])(?!\d)"
 _WEEKDAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _SPAN_WORD = rf"(?:\d+|a|an|several|few|a\s+few|many|{_NUMBER_WORD})"
 _DATE = re.compile(
-    rf"""(?P<iso>\b\d{{4}}-\d{{2}}-\d{{2}}\b)
-      | (?P<mdy>\b{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}}\b)
-      | (?P<dmy>\b\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH},?\s+\d{{4}}\b)
+    rf"""(?P<iso>\b\d{{4}}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b)
+      | (?P<mdy>\b{_MONTH}\s+{_DAY}(?:st|nd|rd|th)?,?\s+\d{{4}}\b)
+      | (?P<dmy>\b{_DAY}(?:st|nd|rd|th)?\s+{_MONTH},?\s+\d{{4}}\b)
       | (?P<my>\b{_MONTH},?\s+\d{{4}}\b)
-      | (?P<md>\b{_MONTH}\s+\d{{1,2}}\b(?!\d))
+      | (?P<md>\b{_MONTH}\s+{_DAY}\b)
       | (?P<year>(?<![\w$€£¥.,#-])(?:1[5-9]\d\d|20\d\d)\b(?![%\w]|,\d|\.\d))
       | (?P<weekday>\b(?:last\s+|next\s+|this\s+)?{_WEEKDAY}\b)
       | (?P<relative>\b(?:[Nn]ext|[Ll]ast|[Tt]his)\s+(?:year|month|week|summer|autumn|fall|winter|spring)\b
@@ -155,7 +158,8 @@ _STANCE_WORDS: tuple[tuple[Stance, str], ...] = (
     (
         "planned",
         (
-            r"will|won['’]t|shall|set to|about to|going to|aim(?:s|ing|ed)? to|plan(?:s|ned|ning)?|expect(?:s|ed)? to"
+            r"will|won['’]t|shall|set to|about to|going to(?! (?:even|great\w*|new|an?|the|his|her|its|their)\b)"
+            r"|aim(?:s|ing|ed)? to|plan(?:s|ned|ning)?|expect(?:s|ed)? to"
             r"|scheduled|intend(?:s|ed)?|upcoming|hop(?:e|es|ed|ing) to|prepar(?:e|es|ing) to|attempt(?:s|ing)? to"
             r"|yet to|teaming up"
         ),
@@ -172,8 +176,9 @@ _STANCES = tuple((stance, re.compile(rf"\b(?:{words})\b", re.IGNORECASE)) for st
 _WEAK: frozenset[Stance] = frozenset({"reported", "claimed", "conditional", "joke", "opinion"})
 _NEGATION = re.compile(
     r"\b(?:not(?! (?:only|just|merely|simply)\b)|no(?!\.| (?:wonder|doubt)\b)|never|without|neither|nor|none"
-    r"|nobody|nothing|cannot|ha(?:s|ve) yet to|fail(?:s|ed)? to)\b|\b(?:ca|wo|do|does|did|is|are|was|were|have|has|had|would|could"
-    r"|should|must)n['’]t\b(?! (?:only|just|merely|simply)\b)",
+    r"|nobody|nothing|cannot|ha(?:s|ve) yet to|fail(?:s|ed)? to)\b"
+    r"|\b(?:ca|wo|do|does|did|is|are|was|were|have|has|had|would|could|should|must)n['’]t\b"
+    r"(?! (?:only|just|merely|simply)\b)",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"“[^”]{3,}”|‘[^’]{12,}[.,!?…]’|\"[^\"]{3,}\"|«[^»]{3,}»")

@@ -12,7 +12,7 @@ _WORK = re.compile(r"\*(?P<title>[A-Z][^*\n]{1,80})\*")
 _TITLED = re.compile(r"[“\"](?P<title>(?:[A-Z][\w’-]*:?)(?:\s(?:[A-Z][\w’-]*:?|of|the|and|in|a|to)){0,6})[”\"]")
 _OFFICES = frozenset({"CEO", "CFO", "COO", "CTO"})
 _ACRONYM = re.compile(
-    r"(?P<full>(?:[A-Z][\w’-]*\s+(?:(?:of|for|and|the)\s+)*){1,6}[A-Z][\w’-]*)\s+\((?P<short>[A-Z]{2,8})\)"
+    r"(?<![\w’-])(?P<full>(?:[A-Z][\w’-]*\s+(?:(?:of|for|and|the)\s+)*){1,6}[A-Z][\w’-]*)\s+\((?P<short>[A-Z]{2,8})\)"
 )
 _BEFORE_FIRST = frozenset(["", *"“‘\"'(:—"])
 _CONNECTORS = frozenset({"of", "de", "van", "von", "der", "al", "bin"})
@@ -24,7 +24,9 @@ _NEVER = frozenset(
     Before Until During Despite Unlike Like Among Between Under Over Into Then There Here Now Today Yesterday Tomorrow
     However Meanwhile Instead Still Even Just Only Also Not No Yes Every Each All Some Many Most Few Several Another
     Other Others One Two Three Four Five Six Seven Eight Nine Ten First Second Third Last Next More Less Both Either
-    Neither Such According Once Perhaps Maybe Another Whatever Let Please See Read
+    Neither Such According Perhaps Maybe Whatever Let Please See Read
+    Later Earlier Soon Recently Eventually Finally Afterwards Inside Outside Within Throughout Against Around Across
+    Behind Beyond Near Above Below Together Once Twice Asked Said
     January February March April May June July August September October November December
     Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mr Mrs Ms Dr Mr. Mrs. Ms. Dr. Uh Ok
     """.split()
@@ -139,8 +141,9 @@ def _names(source: Source) -> list[_Named]:
 
 
 def _shouted(sentence: str) -> bool:
+    """Whether capitals say nothing about names: most letters are, or there are none."""
     letters = [c for c in sentence if c.isalpha()]
-    return sum(c.isupper() for c in letters) * 2 > len(letters)
+    return not letters or sum(c.isupper() for c in letters) * 2 > len(letters)
 
 
 def _capitalised_inside(text: str, sentences: Sequence[Sentence]) -> tuple[Counter[str], Counter[str]]:
@@ -150,12 +153,12 @@ def _capitalised_inside(text: str, sentences: Sequence[Sentence]) -> tuple[Count
     for sentence in sentences:
         before = ""
         for match in _TOKEN.finditer(text, sentence.start, sentence.end):
-            word = _POSSESSIVE.sub("", match[0])
+            word = match[0]
             if word[0].isupper() and before not in _BEFORE_FIRST:
-                inside[word] += 1
+                inside[_POSSESSIVE.sub("", word)] += 1
             elif word[0].islower():
-                lower[word] += 1
-            before = match[0]
+                lower[_POSSESSIVE.sub("", word)] += 1
+            before = word
     return inside, lower
 
 
@@ -180,16 +183,18 @@ def _runs(body: str, inside: Counter[str], lower: Counter[str]) -> list[tuple[in
         form = _POSSESSIVE.sub("", body[start:end])
         if not re.search(r"\b(?:[A-Z]|Jr|Sr|Inc|Co|Ltd|Corp)\.$", form):
             form = form.rstrip(".-&'’")
-        adjective = last == at and _DEMONYM.search(form) is not None
-        if len(form) > 1 and not adjective:
+        no_name = last == at and (form in _OFFICES or _DEMONYM.search(form) is not None)
+        if len(form) > 1 and not no_name:
             runs.append((start, start + len(form)))
         at = last + 1
     return runs
 
 
 def _starts_name(tokens: Sequence[re.Match[str]], at: int, inside: Counter[str], lower: Counter[str]) -> bool:
+    if not tokens[at][0][0].isupper():
+        return False
     word = _POSSESSIVE.sub("", tokens[at][0])
-    if not word[0].isupper() or word in _NEVER or word.rstrip(".") in _NEVER:
+    if word in _NEVER or word.rstrip(".") in _NEVER:
         return False
     if at > 0 and tokens[at - 1][0] not in _BEFORE_FIRST:
         return True
@@ -235,7 +240,8 @@ def _acronyms(sources: Sequence[Source]) -> dict[str, str]:
     return {
         match["short"]: match["full"]
         for source in sources
-        for match in _ACRONYM.finditer(source.text)
+        for sentence in source.readable
+        for match in _ACRONYM.finditer(source.text, sentence.start, sentence.end)
         if "".join(word[0] for word in match["full"].split() if word[0].isupper()) == match["short"]
     }
 

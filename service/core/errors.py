@@ -10,8 +10,20 @@
     ├── NotAcceptable         406   no representation that the caller accepts
     ├── TooLarge              413   over a size limit
     ├── UnsupportedMedia      415   a content type that is not read
+    ├── EndpointError         502   the endpoint's fault, or the way to it
+    │   ├── EndpointUnavailable 502   refused, unresolved, broken TLS, or 5xx until attempts were spent
+    │   ├── EndpointRejected  502   it will not answer: key, model, credit, or a request it does not take
+    │   ├── EndpointThrottled 502   it asks to wait for longer than a worker waits in place
+    │   ├── EndpointTimeout   504   no answer within the deadline
+    │   ├── MalformedCompletion 502   an answer that is none, or does not validate
+    │   ├── CompletionCut     502   the answer reached its cap on tokens
+    │   ├── CompletionRefused 502   the model or a filter declined
+    │   ├── ContextOverflow   502   the prompt is over the context window; split again
+    │   └── ContextTruncated  502   the endpoint cut the prompt without a word
+    ├── RecordingMissing      500   a replay has no recording for a request
     ├── StoreUnavailable      503   the database cannot be reached or written
     ├── InternalError         500   a fault of the service itself; its cause is in the log
+    ├── BadPrompt               -   a prompt file does not load; start-up stops
     └── BadSettings             -   start-up stops
 
 The numbers are the HTTP status under which an error reaches a caller (RFC 9110, RFC 9457). No message contains text of
@@ -118,6 +130,101 @@ class UnsupportedMedia(PrecisError):
     title = "Unsupported content type"
 
 
+class EndpointError(PrecisError):
+    """The endpoint's fault, or the way to it."""
+
+    code = "endpoint_error"
+    status = 502
+    title = "The endpoint failed"
+
+
+class EndpointUnavailable(EndpointError):
+    """The endpoint cannot be reached, or fails until the attempts are spent."""
+
+    code = "endpoint_unavailable"
+    title = "The endpoint is unavailable"
+
+
+class EndpointRejected(EndpointError):
+    """The endpoint will not answer: key, model, credit, or a request it does not take. Asking again is no use."""
+
+    code = "endpoint_rejected"
+    title = "The endpoint rejected the request"
+
+
+class EndpointThrottled(EndpointError):
+    """The endpoint asks to wait for longer than a worker waits in place.
+
+    Args:
+        wait_s: how long it asks to wait.
+    """
+
+    code = "endpoint_throttled"
+    title = "The endpoint asks to wait"
+
+    def __init__(self, detail: str, *, wait_s: float) -> None:
+        super().__init__(detail)
+        self.wait_s = wait_s
+
+
+class EndpointTimeout(EndpointError):
+    """There was no answer within the deadline."""
+
+    code = "endpoint_timeout"
+    status = 504
+    title = "The endpoint took too long"
+
+
+class MalformedCompletion(EndpointError):
+    """An answer that is none, or does not validate."""
+
+    code = "malformed_completion"
+    title = "The endpoint's answer is not usable"
+
+
+class CompletionCut(EndpointError):
+    """The answer reached its cap on tokens; it is never mended."""
+
+    code = "completion_cut"
+    title = "The endpoint's answer is cut"
+
+
+class CompletionRefused(EndpointError):
+    """The model or a filter declined; final for what was asked."""
+
+    code = "completion_refused"
+    title = "The endpoint declined to answer"
+
+
+class ContextOverflow(EndpointError):
+    """The prompt is over the context window.
+
+    Args:
+        window: of the model in tokens, where the endpoint says so.
+    """
+
+    code = "context_overflow"
+    title = "The prompt does not fit the context window"
+
+    def __init__(self, detail: str, *, window: int | None = None) -> None:
+        super().__init__(detail)
+        self.window = window
+
+
+class ContextTruncated(EndpointError):
+    """The endpoint read less of the prompt than was sent."""
+
+    code = "context_truncated"
+    title = "The endpoint cut the prompt"
+
+
+class RecordingMissing(PrecisError):
+    """A replay has no recording for a request."""
+
+    code = "recording_missing"
+    title = "There is no recording"
+
+
 class StoreUnavailable(PrecisError):
     """The database cannot be reached or written."""
 
@@ -132,6 +239,13 @@ class InternalError(PrecisError):
     code = "internal_error"
     status = 500
     title = "Internal error"
+
+
+class BadPrompt(PrecisError):
+    """A prompt file is broken, or a released one was edited; the service does not start."""
+
+    code = "bad_prompt"
+    title = "The prompts do not load"
 
 
 class BadSettings(PrecisError):

@@ -5,14 +5,16 @@ Mihalcea and Tarau 2004) and cues, then chosen by maximal marginal relevance (Ca
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core import cues
-from service.core.text import count_words, stems
+from service.core.text import count_words, is_blank, stems
 from service.core.types import (
     Attribution,
     Document,
@@ -40,6 +42,8 @@ SHARE: dict[Length, float] = {"brief": 0.10, "standard": 0.25, "detailed": 0.45}
 _FEWEST_WORDS = 4
 _SHORT = 7
 _LEAST_LIMIT = 60
+_WHOLE = 20
+"""Words up to which a text may be its own summary: a single sentence cannot be made shorter."""
 _LONGEST_HEADLINE = 24
 _MUST_SHARE = 1 / 3
 _FOCUS_WEIGHT = 3.0
@@ -50,6 +54,12 @@ _NO_SUBJECT = re.compile(
 )
 _DIALOGUE = re.compile(r"^[A-Z][\w. ]{0,24}:\s+\S")
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w’-]+")
+_EMPTY_STEMS = frozenset(
+    stems(
+        "a an the of in on at by for from to with without about into over and or but as is are was were be been it its"
+    )
+)
+"""English only; those of other languages are found in most sentences and so weigh little."""
 _LINK = re.compile(r"https?://|www\.|@\w")
 
 Floats = NDArray[np.float64]
@@ -88,17 +98,18 @@ def draft(sources: Sequence[Source], options: Options) -> Draft:
 
     Raises nothing; sources without a usable sentence give their longest one.
     """
-    candidates = _candidates(sources)
+    candidates, copies = _distinct(_candidates(sources, options.max_words))
     if not candidates:
         return Draft(headline="", abstract=(), points=())
     terms = _terms(candidates)
     focus = _focus(candidates, options.focus)
     scores = _scores(candidates, terms, focus)
-    chosen = _choose(candidates, terms, scores, options)
+    limit = word_limit(options, readable_words(sources))
+    chosen = _choose(candidates, terms, scores, limit=limit, most=MOST_POINTS[options.length])
     by_score = sorted(chosen, key=lambda i: (-scores[i], i))
     must = set(by_score[: max(1, round(len(chosen) * _MUST_SHARE))])
     in_order = sorted(chosen)
-    points = tuple(_point(candidates, i, must=i in must) for i in in_order)
+    points = tuple(_point(candidates, i, copies.get(i, ()), must=i in must) for i in in_order)
     short = [
         i for i in by_score if candidates[i].words <= _LONGEST_HEADLINE and not _NO_SUBJECT.match(candidates[i].text)
     ]
@@ -114,47 +125,73 @@ def word_limit(options: Options, words: int) -> int:
 
     >>> word_limit(Options(length="brief"), 10_000), word_limit(Options(), 400), word_limit(Options(max_words=70), 400)
     (80, 100, 70)
+    >>> word_limit(Options(), 1)
+    1
     """
     if options.max_words is not None:
         return options.max_words
-    share = max(int(words * SHARE[options.length]), min(_LEAST_LIMIT, words // 2))
+    share = max(int(words * SHARE[options.length]), min(_LEAST_LIMIT, words // 2), min(_WHOLE, words))
     return min(share, MOST_WORDS[options.length])
 
 
-def focus_found(sources: Sequence[Source], focus: str) -> bool:
-    """Whether any word of the focus stands in the readable text of a source."""
-    return any(
-        set(stems(focus, source.language)) & set(stems(source.text[sentence.start : sentence.end], source.language))
-        for source in sources
-        for sentence in source.readable
+def readable_words(sources: Sequence[Source]) -> int:
+    """Number of words outside masked spans."""
+    return sum(
+        count_words(source.text[sentence.start : sentence.end]) for source in sources for sentence in source.readable
     )
+
+
+def focus_found(sources: Sequence[Source], focus: str) -> bool:
+    """Whether any word of the focus stands where it can change the choice; words like "the" do not count."""
+    return _focus(_candidates(sources), focus) is not None
 
 
 # --- ranking ---------------------------------------------------------------------------------------------------------
 
 
-def _candidates(sources: Sequence[Source]) -> list[Candidate]:
+def _candidates(sources: Sequence[Source], max_words: int | None = None) -> list[Candidate]:
+    """Sentences worth quoting; where there are none, or none within `max_words`, what comes nearest to one."""
     found: list[Candidate] = []
+    short: list[Candidate] = []
     rest: list[Candidate] = []
     for source in sources:
         social = _social_paragraphs(source)
         for position, sentence in enumerate(source.readable):
             text = source.text[sentence.start : sentence.end]
             candidate = Candidate(source.document, sentence, text, position, count_words(text), source.language)
-            usable = candidate.words >= _FEWEST_WORDS and sentence.paragraph not in social and not _LINK.search(text)
-            (found if usable else rest).append(candidate)
+            if sentence.paragraph in social or _LINK.search(text):
+                rest.append(candidate)
+            else:
+                (found if candidate.words >= _FEWEST_WORDS else short).append(candidate)
+    if found and max_words is not None and min(candidate.words for candidate in found) > max_words:
+        return [candidate for candidate in short if 0 < candidate.words <= max_words] or found
+    rest += short
     if found or not rest:
         return found
-    return [max(rest, key=lambda candidate: candidate.words)]
+    return [max(rest, key=lambda candidate: (candidate.words, not is_blank(candidate.text)))]
+
+
+def _distinct(candidates: Sequence[Candidate]) -> tuple[list[Candidate], dict[int, list[Candidate]]]:
+    """Candidates that say something new, and by their index the same sentences of other documents, one of each."""
+    index_of: dict[str, int] = {}
+    kept: list[Candidate] = []
+    copies: dict[int, list[Candidate]] = {}
+    for candidate in candidates:
+        index = index_of.setdefault(_plain(candidate.text), len(kept))
+        if index == len(kept):
+            kept.append(candidate)
+        elif candidate.document.id not in {one.document.id for one in (kept[index], *copies.get(index, ()))}:
+            copies.setdefault(index, []).append(candidate)
+    return kept, copies
 
 
 def _social_paragraphs(source: Source) -> set[int]:
     """Paragraphs of social posts: those that end in a signature, and lines of dialogue before them."""
-    text_of: dict[int, str] = {}
-    for sentence in source.readable:
-        text_of[sentence.paragraph] = (
-            text_of.get(sentence.paragraph, "") + " " + source.text[sentence.start : sentence.end]
-        )
+    readable = groupby(source.readable, key=lambda sentence: sentence.paragraph)
+    text_of = {
+        paragraph: " ".join(source.text[sentence.start : sentence.end] for sentence in sentences)
+        for paragraph, sentences in readable
+    }
     social: set[int] = set()
     for paragraph, text in text_of.items():
         if cues.is_social(text):
@@ -216,14 +253,16 @@ def _focus(candidates: Sequence[Candidate], focus: str | None) -> Floats | None:
     """Share of the focus, weighted by idf, that each sentence and its neighbours mention; None where nothing does."""
     if not focus:
         return None
-    wanted = {stem for language in {c.language for c in candidates} for stem in stems(focus, language)}
-    sets = [set(stems(candidate.text, candidate.language)) & wanted for candidate in candidates]
-    seen = {stem: sum(stem in found for found in sets) for stem in wanted}
-    weight = {stem: float(np.log((1 + len(sets)) / (1 + times)) + 1.0) for stem, times in seen.items() if times}
+    languages = dict.fromkeys(candidate.language for candidate in candidates)
+    wanted = {language: set(stems(focus, language)) - _EMPTY_STEMS for language in languages}
+    # Sorted, as the order of a set differs between processes, and with it the last digit of a sum.
+    found = [sorted(wanted[c.language].intersection(stems(c.text, c.language))) for c in candidates]
+    seen = Counter(stem for stems_found in found for stem in stems_found)
+    weight = {stem: float(np.log((1 + len(found)) / (1 + times)) + 1.0) for stem, times in seen.items()}
     total = sum(weight.values())
     if not total:
         return None
-    return np.array([sum(weight[stem] for stem in found) / total for found in sets])
+    return np.array([sum(weight[stem] for stem in stems_found) / total for stems_found in found])
 
 
 def _cues(text: str, length: int) -> float:
@@ -242,16 +281,16 @@ def _cues(text: str, length: int) -> float:
 # --- choosing --------------------------------------------------------------------------------------------------------
 
 
-def _choose(candidates: Sequence[Candidate], terms: Terms, scores: Floats, options: Options) -> list[int]:
+def _choose(candidates: Sequence[Candidate], terms: Terms, scores: Floats, *, limit: int, most: int) -> list[int]:
     """Indices of the chosen sentences, in the order of choice: the best of each document, then the best of all.
 
-    The bound on words is no target: past the first, only the better half of the sentences is worth its words.
+    The bound on words is no target: past the best of each document, only the better half of the sentences is worth its
+    words.
     """
-    limit = word_limit(options, sum(candidate.words for candidate in candidates))
-    most = MOST_POINTS[options.length]
     lengths = np.array([candidate.words for candidate in candidates])
     documents = np.unique([candidate.document.id for candidate in candidates], return_inverse=True)[1]
-    open_ = scores >= np.median(scores)
+    open_ = np.ones(len(candidates), dtype=bool)
+    good = scores >= np.median(scores)
     nearest = np.zeros(len(candidates))
     chosen: list[int] = []
     waiting = list(dict.fromkeys(documents.tolist()))
@@ -264,6 +303,7 @@ def _choose(candidates: Sequence[Candidate], terms: Terms, scores: Floats, optio
             fits &= documents == document
         else:
             waiting = []
+            fits &= good
         if not fits.any():
             break
         relevance = np.where(fits, RELEVANCE * scores - (1 - RELEVANCE) * nearest, -np.inf)
@@ -277,17 +317,20 @@ def _choose(candidates: Sequence[Candidate], terms: Terms, scores: Floats, optio
     return chosen or [int(np.lexsort((-scores, lengths))[0])]
 
 
-def _point(candidates: Sequence[Candidate], index: int, *, must: bool) -> DraftPoint:
+def _point(candidates: Sequence[Candidate], index: int, copies: Sequence[Candidate], *, must: bool) -> DraftPoint:
     candidate = candidates[index]
     text = candidate.text
     english = candidate.language in (None, "en")
-    quote = DraftQuote(quote=text, document=candidate.document.id, sentence=candidate.sentence.number)
+    quotes = tuple(
+        DraftQuote(quote=one.text, document=one.document.id, sentence=one.sentence.number)
+        for one in (candidate, *copies)
+    )
     importance: Importance = "must" if must else "should"
     if not english:
-        return DraftPoint(text=_plain(text), quotes=(quote,), importance=importance)
+        return DraftPoint(text=_plain(text), quotes=quotes, importance=importance)
     return DraftPoint(
         text=_plain(text),
-        quotes=(quote,),
+        quotes=quotes,
         importance=importance,
         kind=cues.kind(text),
         stance=cues.stance(text),

@@ -20,6 +20,7 @@ from rapidfuzz.distance import Indel
 
 from service.core.lexicon import UNSPACED, Protected, Token, is_latin, protected_difference, tokenise
 from service.core.shadow import Shadow, fold, is_inside_word, occurrences, shadow
+from service.core.text import is_blank
 from service.core.types import DraftQuote, Evidence, Match, Sentence, Source, Span, Value
 
 GROUNDING_VERSION = "1"
@@ -127,10 +128,12 @@ def build_index(sources: Iterable[Source]) -> Index:
 
 def locate(quote: DraftQuote, sources: Index) -> Evidence | Missing:
     """Find a quote in the document it names, preferring the sentence it names, or say why it cannot be evidence."""
+    home = sources.documents.get(quote.document)
+    if home is not None and (whole := _whole_sentence(home, quote)):
+        return _evidence(home, _Hit(span=whole, match="exact"))
     wanted = _wanted(quote.quote)
     if wanted is None:
         return Missing(reason="empty", detail="The quote holds no words.")
-    home = sources.documents.get(quote.document)
     masked: list[Missing] = []
     refused: list[_Refused] = []
     for hit in _ladder(home, wanted, home.sentence_numbered(quote.sentence)) if home else ():
@@ -151,6 +154,17 @@ def locate(quote: DraftQuote, sources: Index) -> Evidence | Missing:
                 return Missing(reason="wrong_document", detail=detail, document=name, span=hit.span)
             masked.append(_masked(name, hit.span))
     return next(iter(masked), None) or Missing(reason="not_found", detail=_why(wanted, home, refused))
+
+
+def _whole_sentence(home: Searchable, quote: DraftQuote) -> Span | None:
+    """The sentence that a quote names, where it is that sentence letter for letter.
+
+    A piece of a stretch without spaces begins and ends inside a word, where the ladder, rightly, looks for no quote.
+    """
+    span = home.sentence_numbered(quote.sentence)
+    if span is None or is_blank(quote.quote) or home.is_masked(span):
+        return None
+    return span if home.source.text[span.start : span.end] == quote.quote else None
 
 
 # --- a quote, prepared -----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from service.core.text import lines
+from service.core.text import is_blank, lines
 from service.core.types import MaskedSpan, Sentence, Span
 
 MASKING_VERSION = "1"
@@ -114,14 +114,14 @@ def marked(sentences: Iterable[Sentence], masked: Sequence[MaskedSpan]) -> tuple
 
 
 def is_all_masked(text: str) -> bool:
-    r"""Whether nothing but white space stands outside the masked spans.
+    r"""Whether no word stands outside the masked spans.
 
     >>> is_all_masked("Advertisement\n\nLoad more"), is_all_masked("Advertisement\n\nIt rained.")
     (True, False)
     """
     at = 0
     for span in mask(text):
-        if text[at : span.start].strip():
+        if not is_blank(text[at : span.start]):
             return False
         at = span.end
-    return not text[at:].strip()
+    return is_blank(text[at:])

@@ -1,13 +1,15 @@
 """Paragraphs, sentences and words of a text, by offsets; the text itself is never changed."""
 
 import re
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 import snowballstemmer
 
-from service.core.types import Sentence, Span
+from service.core.types import MaskedSpan, Sentence, Span
 
 SplitSentences = Callable[[str], Sequence[tuple[int, int]]]
 """Spans of the sentences of one paragraph, in order, as offsets into the string given."""
@@ -21,6 +23,8 @@ _CLAUSE = re.compile(r"[;:,、，；：](?=\s)|[、，；：]")
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}](?:[^\W_{_CJK}]|['’.,\-](?=[^\W_{_CJK}]))*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACE = "".join(char for char in map(chr, range(0x3001)) if char.isspace()) + "\ufeff"
+"""White space, and a BOM: it belongs to the text but to no sentence."""
 _CJK_RUN = re.compile(rf"[{_CJK}]+")
 
 
@@ -29,8 +33,10 @@ def fault(text: str) -> str | None:
 
     >>> fault(" \n"), fault("a\0"), fault("ok")
     ('there is no text but white space', 'a NUL character stands at offset 1; remove it', None)
+    >>> fault("...")
+    'there is no word in the text, only punctuation; send the text itself'
     """
-    if not text.strip():
+    if not text.strip(_SPACE):
         return "there is no text but white space"
     nul = text.find("\0")
     if nul >= 0:
@@ -38,7 +44,16 @@ def fault(text: str) -> str | None:
     lone = _SURROGATE.search(text)
     if lone:
         return f"half a surrogate pair stands at offset {lone.start()}; send valid Unicode"
-    return None
+    return "there is no word in the text, only punctuation; send the text itself" if is_blank(text) else None
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to quote: no letter, digit, pictograph or currency sign.
+
+    >>> is_blank("... — ***"), is_blank("42"), is_blank("🚀")
+    (True, False, False)
+    """
+    return not any(category[0] in "LN" or category in ("So", "Sc") for category in map(unicodedata.category, text))
 
 
 def lines(text: str) -> Iterator[Span]:
@@ -49,17 +64,18 @@ def lines(text: str) -> Iterator[Span]:
     """
     at = 0
     for line in text.splitlines(keepends=True):
-        body = line.strip()
-        start = at + (len(line) - len(line.lstrip()) if body else 0)
+        body = line.strip(_SPACE)
+        start = at + (len(line) - len(line.lstrip(_SPACE)) if body else 0)
         yield Span(start=start, end=start + len(body))
         at += len(line)
 
 
-def paragraphs(text: str) -> list[Span]:
+def paragraphs(text: str, masked: Sequence[MaskedSpan] = ()) -> list[Span]:
     r"""Stretches between blank lines, and single lines where line ends are paragraph ends.
 
     A text counts as wrapped, its line ends meaning nothing, when a third or more of the lines that follow another
-    start with a small letter.
+    start with a small letter. Masked lines do not count, and each is a paragraph of its own, so that no sentence runs
+    into one or out of it.
 
     >>> [text[s.start:s.end] for text in ["One.\nTwo.\n\nThree."] for s in paragraphs(text)]
     ['One.', 'Two.', 'Three.']
@@ -67,8 +83,12 @@ def paragraphs(text: str) -> list[Span]:
     ['One that\nis wrapped.', 'Two.']
     """
     found = list(lines(text))
+    ends = [span.end for span in masked]
+    apart = {line.start for line in found if _is_inside(masked, ends, line)} if masked else set()
     follows = [
-        (before, after) for before, after in pairwise(found) if before.start < before.end and after.start < after.end
+        (before, after)
+        for before, after in pairwise(found)
+        if before.start < before.end and after.start < after.end and not {before.start, after.start} & apart
     ]
     running_on = sum(text[after.start].islower() and text[before.end - 1] not in _TERMINAL for before, after in follows)
     wrapped = running_on > 0 and running_on * 3 >= len(follows)
@@ -77,22 +97,29 @@ def paragraphs(text: str) -> list[Span]:
     for line in found:
         if line.start == line.end:
             fresh = True
-        elif wrapped and not fresh:
+        elif wrapped and not fresh and line.start not in apart:
             joined[-1] = Span(start=joined[-1].start, end=line.end)
         else:
             joined.append(line)
-            fresh = False
+            fresh = line.start in apart
     return joined
 
 
-def sentences(text: str, split: SplitSentences) -> tuple[Sentence, ...]:
+def _is_inside(spans: Sequence[MaskedSpan], ends: Sequence[int], line: Span) -> bool:
+    at = bisect_right(ends, line.start)
+    return at < len(spans) and spans[at].start <= line.start < line.end
+
+
+def sentences(text: str, split: SplitSentences, masked: Sequence[MaskedSpan] = ()) -> tuple[Sentence, ...]:
     r"""Sentences of a text, numbered from 1; none crosses a paragraph, none is over `MAX_SENTENCE` characters.
+
+    None lies partly in a masked span.
 
     >>> [text[s.start:s.end] for text in ["Hi. Ho.\n\nHa."] for s in sentences(text, lambda t: [(0, len(t))])]
     ['Hi. Ho.', 'Ha.']
     """
     found: list[Sentence] = []
-    for number, paragraph in enumerate(paragraphs(text), 1):
+    for number, paragraph in enumerate(paragraphs(text, masked), 1):
         for start, end in split(text[paragraph.start : paragraph.end]):
             stripped = strip(text, paragraph.start + start, paragraph.start + end)
             for piece in _pieces(text, stripped):
@@ -107,8 +134,8 @@ def strip(text: str, start: int, end: int) -> Span:
     Span(start=1, end=4)
     """
     body = text[start:end]
-    left = len(body) - len(body.lstrip())
-    return Span(start=start + left, end=max(start + left, start + len(body.rstrip())))
+    left = len(body) - len(body.lstrip(_SPACE))
+    return Span(start=start + left, end=max(start + left, start + len(body.rstrip(_SPACE))))
 
 
 def _pieces(text: str, span: Span) -> Iterator[Span]:

@@ -137,6 +137,57 @@ class Chunk(Value, frozen=True, kw_only=True):
     tokens: int
 
 
+# --- what is asked of an endpoint ------------------------------------------------------------------------------------
+
+Stage = Literal["map", "merge", "repair", "conflicts"]
+Role = Literal["system", "user", "assistant"]
+Finish = Literal["stop", "length", "content_filter", "refusal"]
+
+
+class Message(Value, frozen=True, kw_only=True):
+    """One message of a conversation."""
+
+    role: Role
+    content: str
+
+
+class CompletionRequest(Value, frozen=True, kw_only=True):
+    """What is asked of a model, whatever endpoint it is behind."""
+
+    prompt: str
+    """The version that asks, such as `news@1`; it is not sent."""
+    stage: Stage
+    messages: tuple[Message, ...]
+    schema_name: str
+    schema: dict[str, object]
+    """JSON Schema of the answer, in the subset that strict endpoints take; the messages state it too."""
+    max_output_tokens: int
+    temperature: float | None = None
+    repetition: int = 0
+    """Answers to the same question that are wanted anew have different repetitions."""
+
+
+class TokenCounts(Value, frozen=True, kw_only=True):
+    """Tokens of one call, as the endpoint reports them."""
+
+    prompt: int
+    completion: int
+    cached: int = 0
+
+
+class Completion(Value, frozen=True, kw_only=True):
+    """What a model answered: complete, not yet validated."""
+
+    text: str
+    finish: Finish
+    model: str | None
+    """As the endpoint names it."""
+    reported: TokenCounts | None
+    """None where the endpoint reports nothing."""
+    key: str
+    """Of the request as it was sent."""
+
+
 # --- what an engine drafts -------------------------------------------------------------------------------------------
 
 
@@ -354,6 +405,17 @@ class Verification(Value, frozen=True, kw_only=True):
     dropped: tuple[Dropped, ...]
 
 
+class Gap(Value, frozen=True, kw_only=True):
+    """A part of a document that was not read, and why."""
+
+    document: str
+    start: int
+    end: int
+    code: str
+    """Of the error that kept it from being read."""
+    detail: str
+
+
 class LengthReport(Value, frozen=True, kw_only=True):
     """What length was asked for and what came out, in words."""
 
@@ -367,12 +429,17 @@ class LengthReport(Value, frozen=True, kw_only=True):
 
 
 class Usage(Value, frozen=True, kw_only=True):
-    """What the endpoint was asked for."""
+    """What the endpoint was asked for: as it reports it, and as counted here where it reports nothing."""
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
+    estimated_prompt_tokens: int = 0
+    """Counted here, of calls whose usage was not reported."""
+    estimated_completion_tokens: int = 0
     cost: float | None = None
+    """By the configured prices; None where none is configured."""
 
 
 class PromptRef(Value, frozen=True, kw_only=True):
@@ -442,3 +509,5 @@ class SummaryResult(Value, frozen=True, kw_only=True):
     length: LengthReport
     usage: Usage
     manifest: Manifest
+    gaps: tuple[Gap, ...] = ()
+    """What was not read; empty where everything was."""

@@ -16,14 +16,22 @@ LONGEST_SHOWN = 400_000
 """Characters of a document; a longer one is not shown in the page, which says so."""
 
 
+class Opened(NamedTuple):
+    """The place in a source where a piece of evidence begins."""
+
+    point: str
+    number: int
+    """Of the piece among the evidence of its point, from 1."""
+
+
 class Run(NamedTuple):
     """A stretch of a source that is shown alike."""
 
     text: str
     points: tuple[str, ...]
     """Ids of the points that cite it."""
-    opens: tuple[str, ...]
-    """Ids of the points whose quote begins here."""
+    opens: tuple[Opened, ...]
+    """The evidence that begins here."""
     masked: str | None
 
 
@@ -45,7 +53,8 @@ def render(result: SummaryResult, documents: Sequence[Document] = ()) -> str:
         for facts in result.documents
     ]
     template = _environment().get_template("summary.html")
-    return template.render(result=result, phrases=phrases, names=phrases.names(result), documents=shown)
+    linked = {document.facts.id for document in shown if document.runs is not None}
+    return template.render(result=result, phrases=phrases, names=phrases.names(result), documents=shown, linked=linked)
 
 
 @cache
@@ -69,22 +78,23 @@ def _shown_runs(result: SummaryResult, facts: DocumentFacts, texts: dict[str, Do
 def runs(text: str, result: SummaryResult, facts: DocumentFacts) -> Iterator[Run]:
     """The text, cut wherever a quote or a masked span begins or ends; joined, the runs are the text."""
     quotes = [
-        (place.start, place.end, point.id)
+        (place.start, place.end, Opened(point.id, number))
         for point in result.key_points
-        for place in point.evidence
+        for number, place in enumerate(point.evidence, 1)
         if place.document == facts.id
     ]
-    borders = sorted({0, len(text), *_ends(quotes), *_ends((m.start, m.end, "") for m in facts.masked)})
+    borders = sorted(
+        {0, len(text), *_ends((a, b) for a, b, _ in quotes), *_ends((m.start, m.end) for m in facts.masked)}
+    )
     for start, end in pairwise(borders):
         yield Run(
             text=text[start:end],
-            points=tuple(point for a, b, point in quotes if a <= start and end <= b),
-            opens=tuple(point for a, _, point in quotes if a == start),
+            points=tuple(opened.point for a, b, opened in quotes if a <= start and end <= b),
+            opens=tuple(opened for a, _, opened in quotes if a == start),
             masked=next((m.reason for m in facts.masked if m.start <= start and end <= m.end), None),
         )
 
 
-def _ends(spans: Iterable[tuple[int, int, str]]) -> Iterator[int]:
-    for start, end, _ in spans:
-        yield start
-        yield end
+def _ends(spans: Iterable[tuple[int, int]]) -> Iterator[int]:
+    for span in spans:
+        yield from span

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from service.core.types import Conflict, Document, DocumentFacts, KeyPoint, SummaryResult
 from service.rendering import phrases
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&])")
+_LIST_OR_LINE = re.compile(r"^(\d*)([-+=.)])")
+"""What makes a list or a line of a paragraph that begins so."""
 
 
 def render(result: SummaryResult, documents: Sequence[Document] = ()) -> str:
@@ -25,8 +27,10 @@ def escape(text: str) -> str:
 
     >>> escape("*I See\nYou*")
     '\\*I See You\\*'
+    >>> escape("1. Fish & chips")
+    '1\\. Fish \\& chips'
     """
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _LIST_OR_LINE.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
 
 
 def _lines(result: SummaryResult, documents: Mapping[str, Document]) -> Iterator[str]:

@@ -1,5 +1,6 @@
-"""One line in the log for each request, and an id to find it by; never a query, a header or a body."""
+"""One line in the log for each request, and an id to find it by; never a query, a header or a body. HEAD is a GET."""
 
+import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from secrets import token_hex
@@ -14,7 +15,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-_FITTING = re.compile(rb"^[\w.:-]{1,128}$")
+_PROBED = frozenset({"/health", "/ready"})
+_OK = 200
+_FITTING = re.compile(rb"[\w.:-]{1,128}")
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -31,8 +34,10 @@ class AccessLog:
             await self.app(scope, receive, send)
             return
         given = dict(scope["headers"]).get(b"x-request-id", b"")
-        request_id = given.decode() if _FITTING.match(given) else token_hex(8)
-        scope["request_id"] = request_id
+        request_id = given.decode() if _FITTING.fullmatch(given) else token_hex(8)
+        is_head = scope["method"] == "HEAD"
+        # what a HEAD is answered differs from a GET in the missing body only (RFC 9110, 9.3.2)
+        inner = {**scope, "request_id": request_id, "method": "GET" if is_head else scope["method"]}
         status, sent, received, started = 0, 0, 0, perf_counter()
 
         async def receiving() -> Message:
@@ -49,14 +54,19 @@ class AccessLog:
                 headers = [*message["headers"], (b"x-request-id", request_id.encode())]
                 message = {**message, "headers": headers}
             elif message["type"] == "http.response.body":
+                if is_head:
+                    message = {**message, "body": b""}
                 sent += len(message.get("body", b""))
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self.app(scope, receiving, sending)
+                await self.app(inner, receiving, sending)
             finally:
-                log.info(
+                # A probe every few seconds would drown the rest.
+                quiet = status == _OK and scope["path"] in _PROBED
+                log.log(
+                    logging.DEBUG if quiet else logging.INFO,
                     "request",
                     method=scope["method"],
                     path=scope["path"],

@@ -5,21 +5,29 @@ import codecs
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import PurePath
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request
-from litestar.datastructures import UploadFile
-from litestar.exceptions import HTTPException
+from litestar.datastructures import MultiDict, UploadFile
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
 from msgspec import Meta
 
 from service.adapters import extraction
-from service.core.errors import FieldError, InvalidRequest, MalformedBody, TooLarge, UnsupportedMedia
+from service.core.errors import (
+    FieldError,
+    InvalidRequest,
+    MalformedBody,
+    TooLarge,
+    UnreadableFile,
+    UnsupportedMedia,
+)
 from service.core.types import Document, Length, Options, Plan
+from service.jobs import check_count
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -27,17 +35,30 @@ ACCEPTED = (JSON, *extraction.SUPPORTED, MULTIPART)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-Language = Annotated[str, Meta(pattern="^[a-z]{2,3}$", description="ISO 639 code, such as `en`.")]
-Label = Annotated[str, Meta(min_length=1, max_length=500)]
+SHOWN = 200
+"""Characters of what a caller sent that a message repeats."""
+_NOT_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
+"""Codecs of Python that no text is sent in; some take quadratic time."""
+
+# `(?!\n)$` because `$` alone also fits before a last line end, and these go into headers and paths
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(?!\n)$", description="ISO 639 code, such as `en`.")]
+Label = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
 DocumentId = Annotated[
-    str, Meta(pattern=r"^[^\s/?#]{1,200}$", description="To name it by in the result; d1, d2, ... when left out.")
+    str,
+    Meta(
+        pattern=r"^(?!\.{1,2}$)[^\s/?#\x00-\x1f\x7f]{1,200}(?!\n)$",
+        description="To name it by in the result; d1, d2, ... when left out.",
+    ),
 ]
 Url = Annotated[str, Meta(max_length=2000, description="Where it was published; it is not fetched.")]
 Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 date, or date and time.")]
 MaxWords = Annotated[
     int, Meta(ge=10, le=10_000, description="Bound on the words of the key points; replaces that of `length`.")
 ]
-Focus = Annotated[str, Meta(min_length=1, max_length=500, description="A topic that the choice leans towards.")]
+Focus = Annotated[
+    str,
+    Meta(min_length=1, max_length=500, pattern=r"^[^\x00]+$", description="A topic that the choice leans towards."),
+]
 
 
 class DocumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,6 +103,15 @@ class Query(OptionsBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     text_language: Annotated[Language | None, Meta(description="Of the document; detected when left out.")] = None
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a request is read."""
+
+    max_bytes: int
+    max_characters: int
+    """Of all documents together."""
+    max_documents: int
+
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """Documents and options, decoded."""
 
@@ -89,7 +119,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     options: Options
 
 
-async def read(request: Request[Any, Any, Any], *, max_bytes: int, max_characters: int) -> Ask:
+async def read(request: Request[Any, Any, Any], *, limits: Limits) -> Ask:
     """Read the documents and options of a request.
 
     Raises:
@@ -102,22 +132,25 @@ async def read(request: Request[Any, Any, Any], *, max_bytes: int, max_character
     kind = kind.lower()
     if kind not in ACCEPTED:
         raise _unsupported(kind)
-    body = await _body(request, max_bytes)
+    coding = request.headers.get("content-encoding", "identity")
+    if coding != "identity":
+        raise UnsupportedMedia(f"The Content-Encoding {coding[:SHOWN]!r} is not read. Send the body as it is.")
+    body = await _body(request, limits.max_bytes)
     if kind == JSON:
         if request.url.query:
             fault = FieldError("", "with a JSON body, options belong into its `options`")
             raise InvalidRequest("The query has parameters, but the body is JSON.", errors=(fault,))
-        ask = await asyncio.to_thread(_from_json, body, max_characters)
+        ask = await asyncio.to_thread(_from_json, body, limits)
     else:
         query = decode_query(request.query_params, Query)
         _check_date(query.published_at, "published_at")
         if kind == MULTIPART:
-            documents = await _from_form(request, query, max_characters)
+            documents = await _from_form(request, query, limits)
         else:
             content = _as_utf8(body, parameters.get("charset")) if kind.startswith("text/") else body
-            documents = [await asyncio.to_thread(_from_content, content, kind, query, "d1", max_characters)]
+            documents = [await asyncio.to_thread(_from_content, content, kind, query, "d1", limits)]
         ask = Ask(documents=tuple(documents), options=_options(query))
-    _check_characters(ask.documents, max_characters)
+    _check_characters(ask.documents, limits)
     return ask
 
 
@@ -127,6 +160,9 @@ async def _body(request: Request[Any, Any, Any], max_bytes: int) -> bytes:
         raise _too_large(f"{announced:,} bytes", max_bytes)
     try:
         return await request.body()
+    except InternalServerException:
+        # what Litestar makes of a caller who hangs up; nobody reads the answer, but it is no fault to log
+        raise MalformedBody("The connection ended before the body did. Send it again.") from None
     except HTTPException as error:
         if error.status_code != HTTP_413_REQUEST_ENTITY_TOO_LARGE:
             raise
@@ -137,12 +173,12 @@ def _too_large(size: str, max_bytes: int) -> TooLarge:
     return TooLarge(f"The body is {size}; the limit is {max_bytes:,} bytes. Send less, or raise PRECIS_MAX_BODY_BYTES.")
 
 
-def _check_characters(documents: tuple[Document, ...], most: int) -> None:
+def _check_characters(documents: Sequence[Document], limits: Limits) -> None:
     size = sum(len(document.text) for document in documents)
-    if size > most:
+    if size > limits.max_characters:
         raise TooLarge(
-            f"The documents have {size:,} characters; the limit is {most:,} for all of a request together. "
-            "Send fewer, or raise PRECIS_MAX_CHARACTERS."
+            f"The documents have {size:,} characters; the limit is {limits.max_characters:,} for all of a request "
+            "together. Send fewer, or raise PRECIS_MAX_CHARACTERS."
         )
 
 
@@ -155,25 +191,30 @@ def _unsupported(kind: str) -> UnsupportedMedia:
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
-def _from_json(body: bytes, max_characters: int) -> Ask:
+def _from_json(body: bytes, limits: Limits) -> Ask:
     try:
-        text = body.removeprefix(codecs.BOM_UTF8).decode()
+        text = body.decode()
     except UnicodeDecodeError as error:
         raise MalformedBody(f"The body is not UTF-8: the byte at offset {error.start} does not fit.") from None
     try:
-        ask = msgspec.json.decode(text, type=SummaryBody)
+        # a BOM becomes a space, so that offsets stay those of the body
+        ask = msgspec.json.decode(text.replace("\ufeff", "   ", 1) if text[:1] == "\ufeff" else text, type=SummaryBody)
     except msgspec.ValidationError as error:
         raise _misfit(str(error), SummaryBody) from None
     except msgspec.DecodeError as error:
         _refuse_surrogates(text)
-        raise MalformedBody(f"{str(error).removesuffix('.')}. Send one JSON object.") from None
+        what = str(error).removesuffix(".")
+        where = "" if "(byte " in what else f" (byte {len(body)})"
+        raise MalformedBody(f"{what}{where}. Send one JSON object.") from None
+    # before anything is extracted, which takes time for each
+    check_count(len(ask.documents), limits.max_documents)
     documents = tuple(
-        _from_json_document(document, position, max_characters) for position, document in enumerate(ask.documents)
+        _from_json_document(document, position, limits) for position, document in enumerate(ask.documents)
     )
     return Ask(documents=documents, options=_options(ask.options))
 
 
-def _from_json_document(body: DocumentBody, position: int, max_characters: int) -> Document:
+def _from_json_document(body: DocumentBody, position: int, limits: Limits) -> Document:
     given = [name for name in ("text", "html", "markdown") if getattr(body, name) is not None]
     if len(given) != 1:
         has = " and ".join(given) or "none of them"
@@ -192,21 +233,24 @@ def _from_json_document(body: DocumentBody, position: int, max_characters: int) 
     )
     if body.html is None:
         return document
-    return extraction.filled(document, extraction.read_html(body.html, max_characters=max_characters))
+    try:
+        return extraction.filled(document, extraction.read_html(body.html, max_characters=limits.max_characters))
+    except UnreadableFile as error:
+        fault = FieldError(f"/documents/{position}/html", "no text can be read from it")
+        raise UnreadableFile(error.detail, errors=(fault,)) from error
 
 
 def _refuse_surrogates(text: str) -> None:
     """Raise InvalidRequest with a pointer where the JSON is fine but for half a surrogate pair in a string."""
     try:
-        value = json.loads(text)
+        strings = _strings(json.loads(text), "")
+        found = next((pointer for pointer, string in strings if re.search("[\ud800-\udfff]", string)), None)
     except (ValueError, RecursionError):
         return
-    for pointer, string in _strings(value, ""):
-        if re.search("[\ud800-\udfff]", string):
-            raise InvalidRequest(
-                "A string is not valid Unicode.",
-                errors=(FieldError(pointer, "has half a surrogate pair; send whole characters"),),
-            )
+    if found is not None:
+        pointer = found.encode(errors="backslashreplace").decode()[:SHOWN]
+        fault = FieldError(pointer, "has half a surrogate pair; send whole characters")
+        raise InvalidRequest("A string is not valid Unicode.", errors=(fault,))
 
 
 def _strings(value: object, pointer: str) -> Iterator[tuple[str, str]]:
@@ -214,26 +258,38 @@ def _strings(value: object, pointer: str) -> Iterator[tuple[str, str]]:
         yield pointer, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _strings(item, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
+            yield from _strings(item, f"{pointer}/{_escaped(key)}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _strings(item, f"{pointer}/{index}")
 
 
+def _escaped(name: str) -> str:
+    """A name as a part of a JSON Pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
 def _misfit(message: str, struct: type[msgspec.Struct], *, prefix: str = "/") -> InvalidRequest:
     """What msgspec found wrong, with a pointer to it and, for an unknown field, the nearest known one."""
-    what, _, where = message.partition(" - at `$")
+    # the last one, since a name that the caller chose stands before it
+    what, at, where = message.rpartition(" - at `$")
+    what = what if at else message
+    where = where if at else ""
     pointer = re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", where.rstrip("`")).replace(".", "/")
     if prefix != "/":
         pointer = pointer.removeprefix("/")
-    unknown = re.search(r"unknown field `(.*)`", what)
+    unknown = re.search(r"unknown field `(.*)`", what, re.DOTALL)
     if unknown:
-        name = unknown[1]
+        name = _cut(unknown[1])
         near = difflib.get_close_matches(name, _fields_at(struct, pointer), n=1, cutoff=0.5)
         advice = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(_fields_at(struct, pointer))}."
-        pointer = f"{pointer}/{name}" if prefix == "/" else name
+        pointer = f"{pointer}/{_escaped(name)}" if prefix == "/" else name
         return InvalidRequest(f"There is no field `{name}`; {advice}", errors=(FieldError(pointer, advice),))
-    detail = what[:1].lower() + what[1:]
+    detail = _cut(what[:1].lower() + what[1:])
     return InvalidRequest(f"A field does not fit: {detail}.", errors=(FieldError(pointer, detail),))
 
 
@@ -262,10 +318,15 @@ def _check_date(value: str | None, pointer: str) -> None:
 # --- files and bare content ------------------------------------------------------------------------------------------
 
 
-def decode_query(parameters: Mapping[str, str], struct: type[S]) -> S:
+def decode_query(parameters: MultiDict[str], struct: type[S]) -> S:
     """Query parameters as a struct; raises InvalidRequest with the name of the one at fault."""
+    given = dict(parameters)
+    for name in given:
+        if len(parameters.getall(name)) > 1:
+            fault = FieldError(_cut(name), "give it once")
+            raise InvalidRequest(f"The query has `{_cut(name)}` more than once.", errors=(fault,))
     try:
-        return msgspec.convert(dict(parameters), struct, strict=False)
+        return msgspec.convert(given, struct, strict=False)
     except msgspec.ValidationError as error:
         raise _misfit(str(error), struct, prefix="") from None
 
@@ -276,18 +337,37 @@ def _as_utf8(body: bytes, charset: str | None) -> bytes:
         return body
     try:
         name = codecs.lookup(charset).name
-        return body if name in ("utf-8", "ascii") else body.decode(name).encode()
+        if name in ("utf-8", "ascii"):
+            return body
+        if name.replace("_", "-") not in _NOT_CHARSETS:
+            return body.decode(name).encode()
     except UnicodeDecodeError as error:
         raise MalformedBody(f"The body is not {charset}: the byte at offset {error.start} does not fit.") from None
-    except (LookupError, UnicodeEncodeError):
-        raise UnsupportedMedia(f"The charset {charset!r} is not known. Send UTF-8.") from None
+    except (LookupError, ValueError):
+        pass
+    raise UnsupportedMedia(f"The charset {_cut(charset)!r} is not known. Send UTF-8.")
 
 
-async def _from_form(request: Request[Any, Any, Any], query: Query, max_characters: int) -> list[Document]:
+async def _parts(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
+    try:
+        # not `multi_items`, which goes through a set: the documents would stand in another order each time
+        return list((await request.form()).items())
+    except HTTPException as error:
+        raise MalformedBody(
+            f"The form could not be read: {error.detail.rstrip('.')}. Send it as RFC 7578 says, with a boundary and at "
+            f"most {request.app.multipart_form_part_limit} parts."
+        ) from None
+    except (UnicodeError, LookupError):
+        raise MalformedBody("A field of the form is not text in the charset it states. Send files only.") from None
+
+
+async def _from_form(request: Request[Any, Any, Any], query: Query, limits: Limits) -> list[Document]:
     found: list[Document] = []
-    for field, part in (await request.form()).multi_items():
+    parts = await _parts(request)
+    check_count(len(parts), limits.max_documents)
+    for field, part in parts:
         if not isinstance(part, UploadFile):
-            fault = FieldError(f"/{field}", "not a file; options go into the query")
+            fault = FieldError(f"/{_escaped(_cut(field))}", "not a file; options go into the query")
             raise InvalidRequest("A form may hold files only.", errors=(fault,))
         kind = part.content_type.partition(";")[0].strip().lower()
         if kind not in extraction.SUPPORTED:
@@ -298,16 +378,17 @@ async def _from_form(request: Request[Any, Any, Any], query: Query, max_characte
                 f"Send one of {', '.join(extraction.SUPPORTED)}."
             )
         content = await part.read()
-        document = await asyncio.to_thread(_from_content, content, kind, query, f"d{len(found) + 1}", max_characters)
+        document = await asyncio.to_thread(_from_content, content, kind, query, f"d{len(found) + 1}", limits)
         found.append(msgspec.structs.replace(document, name=PurePath(part.filename).name[:500] or None))
+        _check_characters(found, limits)
     if len(found) > 1 and any((query.title, query.url, query.published_at)):
         fault = FieldError("title", "title, url and published_at of several files cannot be told apart; send JSON")
         raise InvalidRequest("The query describes one document, and the form holds several.", errors=(fault,))
     return found
 
 
-def _from_content(content: bytes, kind: str, query: Query, document: str, max_characters: int) -> Document:
-    extracted = extraction.read(content, kind, max_characters=max_characters)
+def _from_content(content: bytes, kind: str, query: Query, document: str, limits: Limits) -> Document:
+    extracted = extraction.read(content, kind, max_characters=limits.max_characters)
     stated = Document(
         id=document,
         text="",

@@ -6,6 +6,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from service.core.errors import NotFound
@@ -51,7 +52,7 @@ async def problem_list() -> Response[bytes]:
 
 
 @get("/docs/assets/{name:str}")
-async def asset(name: str) -> Response[bytes]:
+async def asset(name: FromPath[str]) -> Response[bytes]:
     """A script, style or image of the documentation."""
     if name not in _ASSETS:
         raise NotFound(f"There is no asset {name!r}.")

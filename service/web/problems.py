@@ -55,10 +55,10 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[byt
     status = error.status_code
     code, title = _TITLES[status]
     path = request.url.path
-    allowed = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow")
+    allowed = _allowed(error)
     detail = {
         404: f"There is nothing at {path}. See /docs for what there is.",
-        405: f"{request.method} is not possible at {path}" + (f"; {allowed} is." if allowed else ". See /docs."),
+        405: f"{request.method} is not possible at {path}" + f"; {allowed} would be. See /docs.",
     }.get(status, f"{error.detail.rstrip('.')}. See /docs for what is expected.")
     body = Problem(
         type=problem_type(code),
@@ -69,7 +69,12 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[byt
         instance=path,
         request_id=request.scope.get("request_id"),  # type: ignore[arg-type]
     )
-    return _response(body, dict(error.headers or {}))
+    return _response(body, {**(error.headers or {}), **({"allow": allowed} if status == 405 else {})})  # noqa: PLR2004
+
+
+def _allowed(error: HTTPException) -> str:
+    methods = set((error.headers or {}).get("allow", "").split(", ")) - {""}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _response(body: Problem, headers: dict[str, str]) -> Response[bytes]:

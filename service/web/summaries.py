@@ -6,12 +6,14 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import State
+from litestar.params import FromPath
 from msgspec import Meta
 
 from service.adapters.store import Status, StoredSummary
 from service.core.errors import NotAcceptable
 from service.jobs import FINISHED, Jobs
 from service.rendering import html, markdown, resource
+from service.settings import Settings
 from service.web import bodies
 
 TENANT = "local"
@@ -19,6 +21,7 @@ LONGEST_WAIT_S = 60.0
 MEDIA_TYPES = ("application/json", "text/markdown", "text/html")
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+(?:\.\d+)?)", re.IGNORECASE)
+_QUALITY = re.compile(r"(?:^|;)\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*(?:;|$)", re.IGNORECASE)
 
 AnyRequest = Request[Any, Any, State]
 
@@ -35,10 +38,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 async def create(request: AnyRequest) -> Response[bytes]:
     """Make a summary: 201 when it is finished within the wait, else 202."""
     jobs: Jobs = request.app.state.jobs
-    settings = request.app.state.settings
     media_type = _accepted(request)
-    wait_s, applied = _wait_s(request.headers.get("prefer", ""), settings.wait_s)
-    ask = await bodies.read(request, max_bytes=settings.max_body_bytes, max_characters=settings.max_characters)
+    wait_s, applied = _wait_s(request.headers.get("prefer", ""), request.app.state.settings.wait_s)
+    ask = await bodies.read(request, limits=_limits(request.app.state.settings))
     summary = await jobs.submit(TENANT, ask.documents, ask.options)
     summary = await jobs.wait(TENANT, summary.id, wait_s=wait_s)
     response = await _shown(jobs, summary, media_type, status=201 if summary.status in FINISHED else 202)
@@ -49,7 +51,7 @@ async def create(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/summaries/{summary_id:str}")
-async def show(request: AnyRequest, summary_id: str) -> Response[bytes]:
+async def show(request: AnyRequest, summary_id: FromPath[str]) -> Response[bytes]:
     """A summary as it is, as JSON, Markdown or a page."""
     jobs: Jobs = request.app.state.jobs
     return await _shown(jobs, await jobs.get(TENANT, summary_id), _accepted(request), status=200)
@@ -71,7 +73,7 @@ async def index(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/summaries/{summary_id:str}/documents/{document_id:str}")
-async def document(request: AnyRequest, summary_id: str, document_id: str) -> Response[bytes]:
+async def document(request: AnyRequest, summary_id: FromPath[str], document_id: FromPath[str]) -> Response[bytes]:
     """The exact text that offsets refer to."""
     jobs: Jobs = request.app.state.jobs
     found = await jobs.document(TENANT, summary_id, document_id)
@@ -80,7 +82,7 @@ async def document(request: AnyRequest, summary_id: str, document_id: str) -> Re
 
 
 @delete("/summaries/{summary_id:str}", status_code=204)
-async def remove(request: AnyRequest, summary_id: str) -> None:
+async def remove(request: AnyRequest, summary_id: FromPath[str]) -> None:
     """Remove a summary with its documents."""
     jobs: Jobs = request.app.state.jobs
     await jobs.delete(TENANT, summary_id)
@@ -90,13 +92,12 @@ async def remove(request: AnyRequest, summary_id: str) -> None:
 async def plan(request: AnyRequest) -> Response[bytes]:
     """What a request would cost; nothing is stored or sent."""
     jobs: Jobs = request.app.state.jobs
-    settings = request.app.state.settings
-    ask = await bodies.read(request, max_bytes=settings.max_body_bytes, max_characters=settings.max_characters)
+    ask = await bodies.read(request, limits=_limits(request.app.state.settings))
     return _json(await jobs.plan(ask.documents, ask.options))
 
 
 async def _shown(jobs: Jobs, summary: StoredSummary, media_type: str, *, status: int) -> Response[bytes]:
-    headers = {} if summary.status in FINISHED else {"Retry-After": "1"}
+    headers = {"Vary": "Accept"} | ({} if summary.status in FINISHED else {"Retry-After": "1"})
     if media_type == "application/json":
         return _json(resource.summary(summary), status=status, headers=headers)
     if summary.result is None:
@@ -115,12 +116,35 @@ def _json(value: msgspec.Struct, *, status: int = 200, headers: dict[str, str] |
     )
 
 
+def _limits(settings: Settings) -> bodies.Limits:
+    return bodies.Limits(
+        max_bytes=settings.max_body_bytes,
+        max_characters=settings.max_characters,
+        max_documents=settings.max_documents,
+    )
+
+
 def _accepted(request: AnyRequest) -> str:
-    """The media type that the caller likes best of those there are."""
-    best = request.accept.best_match(list(MEDIA_TYPES))
-    if best is None:
+    """The media type that the caller likes best of those there are (RFC 9110, 12.5.1); without Accept, JSON."""
+    ranges = [_range(part) for part in request.headers.get("accept", "").split(",") if part.strip()] or [("*/*", 1.0)]
+    likings = {kind: _liking(kind, dict(ranges)) for kind in MEDIA_TYPES}
+    best = max(MEDIA_TYPES, key=lambda kind: likings[kind])
+    if likings[best] <= 0:
         raise NotAcceptable(f"A summary is to be had as {', '.join(MEDIA_TYPES)}. Say one of them in Accept.")
     return best
+
+
+def _range(part: str) -> tuple[str, float]:
+    """A media range and its quality; parameters other than `q` are left aside."""
+    kind, _, parameters = part.partition(";")
+    quality = _QUALITY.search(parameters)
+    return kind.strip().lower(), float(quality[1]) if quality else 1.0
+
+
+def _liking(kind: str, ranges: dict[str, float]) -> float:
+    """The quality of a media type: that of the closest range that it is in."""
+    closest = (kind, f"{kind.partition('/')[0]}/*", "*/*")
+    return next((ranges[name] for name in closest if name in ranges), 0.0)
 
 
 def _wait_s(prefer: str, default_s: float) -> tuple[float, bool]:

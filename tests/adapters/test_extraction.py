@@ -157,7 +157,7 @@ def test_text_that_is_not_utf8_is_refused_with_the_offset() -> None:
 def test_text_over_the_limit_is_refused_not_cut(before: str, after: str, media_type: str) -> None:
     """One character over the limit is refused, and the limit is named."""
     content = f"{before}{'x' * 101}{after}".encode()
-    with pytest.raises(TooLarge, match="100 characters"):
+    with pytest.raises(TooLarge, match="limit is 100"):
         text_of(content, media_type, max_characters=100)
     assert text_of(content, media_type, max_characters=101) == "x" * 101
 
@@ -348,7 +348,7 @@ def test_a_pdf_with_many_pages_is_refused() -> None:
 def test_a_pdf_stops_at_the_character_limit() -> None:
     """Pages after the one that passes the limit are not read."""
     pages = [lines_of("x" * length) for length in (60, 60, 9_999)]
-    with pytest.raises(TooLarge, match="text is longer than 100 characters"):
+    with pytest.raises(TooLarge, match="limit is 100 for all documents"):
         text_of(pdf_of(*pages), PDF, max_characters=100)
 
 

@@ -45,6 +45,8 @@ from service.core.types import (
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 SENTINEL = "the-secret-sentence-of-a-document"
 
+HEAD = "0002"
+
 
 def url(path: Path) -> str:
     """Name a file the way settings do."""
@@ -344,7 +346,7 @@ async def test_an_older_file_is_copied_before_it_is_migrated(path: Path) -> None
     store = await Store.open(url(path))
     await store.add(queued("s"), ())
     await store.close()
-    copy = path.with_name("precis.sqlite3.before-0001.bak")
+    copy = path.with_name(f"precis.sqlite3.before-{HEAD}.bak")
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("notes",)]
         assert connection.execute("SELECT note FROM notes").fetchall() == [("kept",)]
@@ -379,7 +381,7 @@ async def test_a_file_of_a_newer_version_is_refused(path: Path, store: Store) ->
         connection.commit()
     with pytest.raises(StoreUnavailable) as caught:
         await Store.open(url(path))
-    for part in (str(path), "newer version", "9999", "0001", "Install"):
+    for part in (str(path), "newer version", "9999", HEAD, "Install"):
         assert part in caught.value.detail
 
 
@@ -771,11 +773,11 @@ async def test_writers_of_two_stores_wait_for_one_another(path: Path, store: Sto
 async def test_a_write_holds_the_lock_from_its_beginning(path: Path, store: Store) -> None:
     """A transaction that reads before it writes cannot find that somebody else was quicker; a read holds no lock."""
     with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
-        async with store._writes() as connection:
+        async with store.writes() as connection:
             await connection.execute(sa.text("SELECT 1"))
             with pytest.raises(sqlite3.OperationalError, match="locked"):
                 other.execute("BEGIN IMMEDIATE")
-        async with store._reading() as connection:
+        async with store.reading() as connection:
             await connection.execute(sa.select(sa.func.count()).select_from(metadata.tables["summaries"]))
             other.execute("BEGIN IMMEDIATE")
             other.execute("ROLLBACK")

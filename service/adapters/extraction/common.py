@@ -35,8 +35,8 @@ def within(text: str, max_characters: int) -> str:
     """The text, where it keeps the limit; raises TooLarge."""
     if len(text) > max_characters:
         raise TooLarge(
-            f"The text is longer than {max_characters:,} characters, the limit for one document. "
-            "Split it and send the parts."
+            f"The text has at least {len(text):,} characters; the limit is {max_characters:,} for all documents of a "
+            "request together. Split it and send the parts, or raise PRECIS_MAX_CHARACTERS."
         )
     return text
 

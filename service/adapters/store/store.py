@@ -40,7 +40,7 @@ from service.adapters.store.sqlite import (
     see,
     store_errors,
 )
-from service.adapters.store.tables import DOCUMENT, LISTED, Moment, documents, summaries
+from service.adapters.store.tables import DOCUMENT, LISTED, Moment, completion_uses, completions, documents, summaries
 from service.core.types import Document, SummaryResult
 
 
@@ -81,7 +81,7 @@ class Store:
 
     async def ping(self) -> None:
         """Read from the database."""
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             await connection.execute(sa.select(summaries.c.id).limit(1))
 
     async def add(self, summary: StoredSummary, texts: Sequence[Document]) -> None:
@@ -102,27 +102,27 @@ class Store:
             }
             for position, document in enumerate(texts)
         ]
-        async with self._writes() as connection:
+        async with self.writes() as connection:
             await connection.execute(summaries.insert(), row)
             if rows:
                 await connection.execute(documents.insert(), rows)
 
     async def get(self, tenant: str, summary: str) -> StoredSummary | None:
         """Read a summary with its result."""
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             row = (await connection.execute(sa.select(summaries).where(*named(tenant, summary)))).one_or_none()
         return None if row is None else read_summary(row)
 
     async def documents(self, tenant: str, summary: str) -> tuple[Document, ...]:
         """Read the documents of a summary in the order in which they were given."""
         query = sa.select(*DOCUMENT).where(*of(tenant, summary)).order_by(documents.c.position)
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             return tuple(Document(**row._asdict()) for row in await connection.execute(query))
 
     async def document(self, tenant: str, summary: str, document: str) -> Document | None:
         """Read one document of a summary."""
         query = sa.select(*DOCUMENT).where(*of(tenant, summary), documents.c.id == document)
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else Document(**row._asdict())
 
@@ -149,8 +149,17 @@ class Store:
         )
 
     async def delete(self, tenant: str, summary: str) -> bool:
-        """Delete a summary, its result and its documents from the file and its log. False when there is none."""
-        return await self._change(sa.delete(summaries).where(*named(tenant, summary)), empty_log=True)
+        """Delete a summary with its documents and result, and the completions that nobody else uses. False for none."""
+        unused = ~sa.exists().where(
+            completion_uses.c.tenant == completions.c.tenant,
+            completion_uses.c.key == completions.c.key,
+            completion_uses.c.repetition == completions.c.repetition,
+        )
+        async with self.writes(empty_log=True) as connection:
+            found = (await connection.execute(sa.delete(summaries).where(*named(tenant, summary)))).rowcount == 1
+            if found:
+                await connection.execute(sa.delete(completions).where(completions.c.tenant == tenant, unused))
+        return found
 
     async def page(self, tenant: str, *, limit: int, after: str | None = None, status: Status | None = None) -> Page:
         """List summaries without their results, newest first.
@@ -166,7 +175,7 @@ class Store:
             created_at, last = read_cursor(after)
             query = query.where(place < sa.tuple_(sa.literal(created_at, Moment), sa.literal(last)))
         query = query.order_by(summaries.c.created_at.desc(), summaries.c.id.desc()).limit(limit + 1)
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             rows = tuple(read_summary(row) for row in await connection.execute(query))
         data = rows[:limit]
         return Page(data=data, next_cursor=cursor_after(data[-1]) if len(rows) > limit else None)
@@ -176,18 +185,20 @@ class Store:
         # over all tenants: the one who asks is the service itself, which starts again what it had accepted
         query = sa.select(summaries.c.tenant, summaries.c.id).where(summaries.c.status.in_(UNFINISHED))
         query = query.order_by(summaries.c.created_at, summaries.c.id)
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             return tuple((row.tenant, row.id) for row in await connection.execute(query))
 
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with."""
         with store_errors("The database"):
             see(self._path)
             async with self._engine.connect() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def _writes(self, *, empty_log: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def writes(self, *, empty_log: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection in a write transaction, committed at the end; the log is emptied when it is long, or asked."""
         async with self._writing:
             with store_errors("The database"):
                 see(self._path)
@@ -198,8 +209,8 @@ class Store:
                 if empty_log or log_bytes(self._path) > WAL_LIMIT_BYTES:
                     await self._empty_log()
 
-    async def _change(self, query: sa.Update | sa.Delete, *, empty_log: bool = False) -> bool:
-        async with self._writes(empty_log=empty_log) as connection:
+    async def _change(self, query: sa.Update) -> bool:
+        async with self.writes() as connection:
             return (await connection.execute(query)).rowcount == 1
 
     async def _empty_log(self) -> None:

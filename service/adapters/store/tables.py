@@ -65,5 +65,45 @@ documents = sa.Table(
         ["tenant", "summary_id"], ["summaries.tenant", "summaries.id"], name="documents_summary", ondelete="CASCADE"
     ),
 )
+completions = sa.Table(
+    "completions",
+    metadata,
+    tenant_column(),
+    sa.Column("key", sa.Text, primary_key=True, nullable=False),
+    sa.Column("repetition", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("completion", sa.Text, nullable=False),
+)
+completion_uses = sa.Table(
+    "completion_uses",
+    metadata,
+    tenant_column(),
+    sa.Column("summary_id", sa.Text, primary_key=True, nullable=False),
+    sa.Column("key", sa.Text, primary_key=True, nullable=False),
+    sa.Column("repetition", sa.Integer, primary_key=True, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["tenant", "summary_id"],
+        ["summaries.tenant", "summaries.id"],
+        name="completion_uses_summary",
+        ondelete="CASCADE",
+    ),
+    sa.Index("completion_uses_by_key", "tenant", "key", "repetition"),
+)
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    tenant_column(),
+    sa.Column("summary_id", sa.Text, primary_key=True, nullable=False),
+    sa.Column("key", sa.Text, primary_key=True, nullable=False),
+    sa.Column("repetition", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("number", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("sent_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.ForeignKeyConstraint(
+        ["tenant", "summary_id"], ["summaries.tenant", "summaries.id"], name="attempts_summary", ondelete="CASCADE"
+    ),
+)
 LISTED = [column for column in summaries.c if column.name != "result"]
 DOCUMENT = [documents.c[name] for name in Document.__struct_fields__]

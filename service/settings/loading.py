@@ -1,4 +1,4 @@
-"""Settings: one frozen value, read once, and where each part of it came from.
+"""How settings are read: from flags, the environment, `.env`, a TOML file and defaults.
 
 A flag goes before the environment, that before `.env`, that before the TOML file, and all before the default. Nothing
 is read when this module is imported; the environment is handed in.
@@ -10,12 +10,11 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 from dotenv import dotenv_values
-from msgspec import Meta, inspect
-from platformdirs import user_data_path
+from msgspec import inspect
 from rapidfuzz import fuzz, process
 
 from service.core.errors import BadSettings, FieldError
@@ -73,64 +72,6 @@ class Configured(msgspec.Struct, frozen=True, kw_only=True):
     def __rich_repr__(self) -> list[tuple[str, object]]:
         """Give rich the same masked fields; the one of msgspec would show secrets."""
         return [(field.name, _masked(field, getattr(self, field.name))) for field in describe(type(self))]
-
-
-def default_database_url() -> str:
-    """Return the address of a SQLite file in the user's data folder."""
-    return f"sqlite:///{(user_data_path('precis', appauthor=False) / 'precis.db').as_posix()}"
-
-
-class Settings(Configured, frozen=True, kw_only=True):
-    """Everything that can be set."""
-
-    database_url: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            description="Where summaries and documents are kept, such as sqlite:///precis.db.",
-            extra={"default": "precis.db in the user's data folder"},
-        ),
-    ] = msgspec.field(default_factory=default_database_url)
-
-    host: Annotated[
-        str, Meta(min_length=1, description="Address the server listens on; 0.0.0.0 for every network of the machine.")
-    ] = "127.0.0.1"
-
-    port: Annotated[int, Meta(ge=1, le=65_535, description="Port the server listens on.")] = 8000
-
-    max_body_bytes: Annotated[int, Meta(ge=1, description="Largest request body that is read, in bytes.")] = 5_000_000
-
-    max_characters: Annotated[
-        int, Meta(ge=1, description="Most characters of text in one request, all documents together.")
-    ] = 4_000_000
-
-    max_documents: Annotated[int, Meta(ge=1, description="Most documents in one request.")] = 100
-
-    wait_s: Annotated[
-        float,
-        Meta(ge=0, le=60, description="Seconds a request waits for its summary when it does not say (`Prefer: wait`)."),
-    ] = 30.0
-
-    concurrency: Annotated[int, Meta(ge=1, description="Summaries that are worked on at the same time.")] = 4
-
-    encoding: Annotated[
-        Literal["o200k_base", "cl100k_base"], Meta(description="Vocabulary in which tokens are counted.")
-    ] = "o200k_base"
-
-    chunk_tokens: Annotated[int, Meta(ge=256, description="Most tokens of a chunk.")] = 6000
-
-    drain_s: Annotated[
-        float, Meta(ge=0, le=3600, description="Seconds that running summaries get to finish when the server stops.")
-    ] = 25.0
-
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")
-    ] = "info"
-
-    log_format: Annotated[
-        Literal["auto", "json", "console"],
-        Meta(description="Form of a log line; auto is console in a terminal and json elsewhere."),
-    ] = "auto"
 
 
 S = TypeVar("S", bound=Configured)
@@ -267,7 +208,7 @@ def _fits(kind: inspect.Type) -> str:
             return "one of " + ", ".join(map(str, values))
         case inspect.UnionType(types=kinds):
             return " or ".join(_fits(one) for one in kinds if not isinstance(one, inspect.NoneType))
-    raise TypeError(f"{kind!r} has no description yet; give it one in service/settings.py")
+    raise TypeError(f"{kind!r} has no description yet; give it one in service/settings/loading.py")
 
 
 def _range(least: float | None, most: float | None) -> str:
