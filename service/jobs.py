@@ -7,18 +7,38 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from time import perf_counter, process_time
-from typing import Self
+from typing import Literal, NoReturn, Self
 
 import structlog
+from msgspec.structs import replace
 
 from service import pipeline
 from service.adapters.store import Failure, Page, Status, Store, StoredSummary, new_id
-from service.core.errors import FieldError, InternalError, InvalidRequest, NotFound, PrecisError
-from service.core.types import Document, Options, RequestPlan
+from service.asking import Asking
+from service.core.errors import (
+    EndpointError,
+    FieldError,
+    Incomplete,
+    InternalError,
+    InvalidRequest,
+    NeedsModel,
+    NotFound,
+    PrecisError,
+)
+from service.core.types import (
+    Caveat,
+    CompletionRequest,
+    Conditions,
+    Document,
+    Options,
+    RequestPlan,
+    SummaryResult,
+)
 
 log = structlog.stdlib.get_logger(__name__)
 
-FINISHED: frozenset[Status] = frozenset({"succeeded", "failed"})
+AS_CONFIGURED = Conditions()
+FINISHED: frozenset[Status] = frozenset({"succeeded", "partial", "failed"})
 
 
 class Jobs:
@@ -31,10 +51,12 @@ class Jobs:
         tools: pipeline.Tools,
         concurrency: int,
         max_documents: int,
+        asking: Asking | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.store = store
         self._tools = tools
+        self._asking = asking
         self._slots = asyncio.Semaphore(concurrency)
         self._max_documents = max_documents
         self._now = now
@@ -46,28 +68,41 @@ class Jobs:
     async def __aexit__(self, *_: object) -> None:
         await self.close(drain_s=0)
 
-    async def submit(self, tenant: str, documents: Sequence[Document], options: Options) -> StoredSummary:
+    async def submit(
+        self, tenant: str, documents: Sequence[Document], options: Options, conditions: Conditions = AS_CONFIGURED
+    ) -> StoredSummary:
         """Store a summary to be made and start on it; returns once the row is committed.
 
         Raises:
-            InvalidRequest: the documents or options do not fit; nothing is stored.
+            InvalidRequest: the documents, options or conditions do not fit; nothing is stored.
+            NotFound: there is no such prompt.
             StoreUnavailable: the row could not be committed.
         """
-        await self.check(documents, options)
-        summary = StoredSummary(tenant=tenant, id=new_id(), status="queued", options=options, created_at=self._now())
+        pinned = self._pinned(conditions)
+        self._check_sizes(documents)
+        await pipeline.check(documents, options, tools=self._tools, model=self._asking is not None)
+        summary = StoredSummary(
+            tenant=tenant,
+            id=new_id(),
+            status="queued",
+            options=options,
+            conditions=pinned,
+            created_at=self._now(),
+        )
         await self.store.add(summary, documents)
         self._begin(tenant, summary.id)
         return summary
 
-    async def check(self, documents: Sequence[Document], options: Options) -> None:
-        """Refuse what cannot be summarised; raises as `submit` does."""
-        self._check_sizes(documents)
-        await pipeline.check(documents, options, tools=self._tools)
-
-    async def plan(self, documents: Sequence[Document], options: Options) -> RequestPlan:
+    async def plan(
+        self, documents: Sequence[Document], options: Options, conditions: Conditions = AS_CONFIGURED
+    ) -> RequestPlan:
         """What a summary would take; nothing is stored or sent. Raises as `submit` does."""
+        pinned = self._pinned(conditions)
         self._check_sizes(documents)
-        return await pipeline.plan(documents, options, tools=self._tools)
+        if self._asking is None:
+            return await pipeline.plan(documents, options, tools=self._tools)
+        model = self._asking.model(pinned, _nothing_sent)
+        return await pipeline.plan(documents, options, tools=self._tools, model=model, price=self._asking.prices.of)
 
     async def wait(self, tenant: str, summary: str, *, wait_s: float) -> StoredSummary:
         """The summary once it is finished, or as it is after `wait_s` seconds.
@@ -172,8 +207,49 @@ class Jobs:
             return
         stored = await self.get(tenant, summary)
         documents = await self.store.documents(tenant, summary)
-        result = await pipeline.summarise(documents, stored.options, tools=self._tools)
-        await self.store.finish(tenant, summary, status="succeeded", result=result, at=self._now())
+        result = await self._result(stored, documents)
+        if result.gaps and stored.conditions.strict:
+            gap = result.gaps[0]
+            raise Incomplete(
+                f"{len(result.gaps)} parts were not read, and the request is strict. The first: characters {gap.start} "
+                f"to {gap.end} of {gap.document}: {gap.detail}"
+            )
+        status: Literal["succeeded", "partial"] = "partial" if result.gaps else "succeeded"
+        await self.store.finish(tenant, summary, status=status, result=result, at=self._now())
+
+    async def _result(self, stored: StoredSummary, documents: Sequence[Document]) -> SummaryResult:
+        """The summary by the configured endpoint, by the extractive engine where there is none or it may stand in."""
+        if self._asking is None:
+            return await pipeline.summarise(documents, stored.options, tools=self._tools)
+        complete = self._asking.for_summary(self.store, stored.tenant, stored.id, stored.conditions)
+        engaged = pipeline.Engaged(
+            model=self._asking.model(stored.conditions, complete),
+            endpoint=self._asking.url,
+            name=stored.conditions.model or "",
+        )
+        try:
+            result = await pipeline.summarise(documents, stored.options, tools=self._tools, engaged=engaged)
+        except EndpointError as error:
+            if stored.conditions.fallback != "extractive":
+                raise
+            log.warning("summary_falls_back", summary=stored.id, code=error.code)
+            result = await pipeline.summarise(documents, stored.options, tools=self._tools)
+            text = f"The endpoint failed, so the sources' own sentences were used, as asked for. {error.detail}"
+            return replace(result, caveats=(Caveat(code="fallback", text=text), *result.caveats))
+        return replace(result, usage=replace(result.usage, cost=self._asking.cost(result.usage)))
+
+    def _pinned(self, conditions: Conditions) -> Conditions:
+        """The conditions as the configured endpoint can keep them."""
+        if self._asking is not None:
+            return self._asking.pinned(conditions)
+        asked = [name for name in ("prompt", "model") if getattr(conditions, name) is not None]
+        if asked:
+            raise NeedsModel(
+                f"The request names a {asked[0]}, but no endpoint is configured. Leave it out for an extractive "
+                "summary, or set PRECIS_BASE_URL and PRECIS_MODEL.",
+                errors=tuple(FieldError(f"/{name}", "needs a language model") for name in asked),
+            )
+        return conditions
 
     async def _fail(self, tenant: str, summary: str, error: PrecisError) -> None:
         failure = Failure(code=error.code, status=error.status, title=error.title, detail=error.detail)
@@ -184,6 +260,11 @@ class Jobs:
             log.exception("summary_failure_not_stored", summary=summary, code=error.code, store=unwritten.detail)
         else:
             log.warning("summary_failed", summary=summary, code=error.code)
+
+
+async def _nothing_sent(_request: CompletionRequest, _counted: int) -> NoReturn:
+    """In place of an endpoint where only a plan is wanted."""
+    raise InternalError("A plan sends nothing. Report this.")
 
 
 def check_count(documents: int, most: int) -> None:

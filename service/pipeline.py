@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from service import drafting
 from service.core import chunking, extractive, grounding, masking
 from service.core import text as texts
 from service.core.errors import FieldError, InvalidRequest, NeedsModel, NothingToRead
-from service.core.finishing import finish
+from service.core.finishing import Account, finish
 from service.core.types import (
     Caveat,
     Document,
@@ -22,6 +23,7 @@ from service.core.types import (
     SummaryResult,
     Value,
 )
+from service.drafting import Model
 
 VERSIONS = {
     "sentences": texts.SENTENCES_VERSION,
@@ -31,6 +33,9 @@ VERSIONS = {
     "extractive": extractive.EXTRACTIVE_VERSION,
 }
 
+
+Price = Callable[[int, int], float | None]
+"""What so many tokens of prompts and answers cost."""
 
 _NO_BUDGET = 2**40
 _FIELDS = {"text/html": "html", "text/markdown": "markdown"}
@@ -52,25 +57,48 @@ class Tools(Value, frozen=True, kw_only=True):
     service_version: str
 
 
-async def summarise(documents: Sequence[Document], options: Options, *, tools: Tools) -> SummaryResult:
-    """One summary over all documents.
+class Engaged(Value, frozen=True, kw_only=True):
+    """A model that is to write the summary, and what the manifest says of it."""
+
+    model: Model
+    endpoint: str
+    """URL, without secrets."""
+    name: str
+    """Of the model, as it is asked for."""
+
+
+async def summarise(
+    documents: Sequence[Document], options: Options, *, tools: Tools, engaged: Engaged | None = None
+) -> SummaryResult:
+    """One summary over all documents: by the model that is engaged, else by the extractive engine.
 
     Raises:
         NothingToRead: a document has no readable text.
-        NeedsModel: the summary is wanted in another language than a document's.
-
+        NeedsModel: the summary is wanted in another language than a document's, and no model is engaged.
+        EndpointError: nothing could be read by the model.
     """
-    return await asyncio.to_thread(_extract, documents, options, tools)
+    if engaged is None:
+        return await asyncio.to_thread(_extract, documents, options, tools)
+    return await _ask(documents, options, tools, engaged)
 
 
-async def plan(documents: Sequence[Document], options: Options, *, tools: Tools) -> RequestPlan:
+async def plan(
+    documents: Sequence[Document],
+    options: Options,
+    *,
+    tools: Tools,
+    model: Model | None = None,
+    price: Price = lambda _prompt, _completion: None,
+) -> RequestPlan:
     """What `summarise` would take: chunks, calls, tokens, money. Raises as it does."""
-    return await asyncio.to_thread(_plan, documents, options, tools)
+    if model is None:
+        return await asyncio.to_thread(_plan, documents, options, tools)
+    return await asyncio.to_thread(_plan_calls, documents, options, tools, model, price)
 
 
-async def check(documents: Sequence[Document], options: Options, *, tools: Tools) -> None:
+async def check(documents: Sequence[Document], options: Options, *, tools: Tools, model: bool = False) -> None:
     """Refuse at once what `summarise` would refuse, cheaply. Raises as it does."""
-    await asyncio.to_thread(_check, documents, options, tools)
+    await asyncio.to_thread(_check, documents, options, tools, model=model)
 
 
 def _extract(documents: Sequence[Document], options: Options, tools: Tools) -> SummaryResult:
@@ -96,6 +124,33 @@ def _extract(documents: Sequence[Document], options: Options, tools: Tools) -> S
     )
 
 
+async def _ask(documents: Sequence[Document], options: Options, tools: Tools, engaged: Engaged) -> SummaryResult:
+    await check(documents, options, tools=tools, model=True)
+    sources = await asyncio.to_thread(read, documents, tools)
+    index = grounding.build_index(sources)
+    drafted = await drafting.draft(sources, index, options, engaged.model)
+    answered = {completion.model for completion in drafted.completions if completion.model}
+    return await asyncio.to_thread(
+        finish,
+        drafted.draft,
+        sources,
+        index,
+        manifest=Manifest(
+            engine="llm",
+            service_version=tools.service_version,
+            prompt=engaged.model.prompt.ref,
+            endpoint=engaged.endpoint,
+            model=", ".join(sorted(answered)) or engaged.name,
+            parameters=options,
+            versions=VERSIONS,
+            request_keys=tuple(dict.fromkeys(completion.key for completion in drafted.completions)),
+        ),
+        max_words=options.max_words or drafting.ABSTRACT_WORDS[options.length],
+        caveats=drafted.caveats,
+        account=Account(verification=drafted.verification, gaps=drafted.gaps, usage=drafted.usage),
+    )
+
+
 def read(documents: Sequence[Document], tools: Tools) -> tuple[Source, ...]:
     """Find the language, the sentences and the scraping leftovers of each document."""
     return tuple(_read(document, tools) for document in documents)
@@ -112,7 +167,7 @@ def _read(document: Document, tools: Tools) -> Source:
     )
 
 
-def _check(documents: Sequence[Document], options: Options, tools: Tools) -> None:
+def _check(documents: Sequence[Document], options: Options, tools: Tools, *, model: bool = False) -> None:
     faults: list[FieldError] = []
     for position, document in enumerate(documents):
         fault = texts.fault(document.text) or (
@@ -128,7 +183,7 @@ def _check(documents: Sequence[Document], options: Options, tools: Tools) -> Non
     if not documents:
         fault = "at least one document is needed"
         raise InvalidRequest("There is no document to summarise.", errors=(FieldError("/documents", fault),))
-    if options.language is None:
+    if model or options.language is None:
         return
     languages = {document.language or tools.detect_language(document.text) for document in documents}
     if languages != {options.language}:
@@ -153,6 +208,25 @@ def _plan(documents: Sequence[Document], options: Options, tools: Tools) -> Requ
         completion_tokens=0,
         cost=0.0,
         max_words=extractive.word_limit(options, extractive.readable_words(sources)),
+    )
+
+
+def _plan_calls(
+    documents: Sequence[Document], options: Options, tools: Tools, model: Model, price: Price
+) -> RequestPlan:
+    _check(documents, options, tools, model=True)
+    sources = read(documents, tools)
+    planned, calls, prompt_tokens = drafting.estimate(sources, options, model)
+    completion_tokens = calls * model.prompt.front.params.max_output_tokens
+    return RequestPlan(
+        engine="llm",
+        documents=planned,
+        chunks=sum(document.chunks for document in planned),
+        calls=calls,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cost=price(prompt_tokens, completion_tokens),
+        max_words=options.max_words or drafting.ABSTRACT_WORDS[options.length],
     )
 
 

@@ -42,8 +42,8 @@ def test_a_must_is_one_for_every_reader(reference: dict[str, Any]) -> None:
     """Where two readers differ, a fact is a should, and the difference is marked."""
     musts = [fact for fact in reference["facts"] if fact["importance"] == "must"]
     assert musts
-    assert all(len(fact["readers"]) == reference["readers"] for fact in musts)
+    assert all(len(fact["readers"]) == reference["readings"] for fact in musts)
     for fact in reference["facts"]:
-        if len(fact["readers"]) < reference["readers"]:
+        if len(fact["readers"]) < reference["readings"]:
             assert fact["importance"] == "should"
             assert fact["disagreements"]

@@ -100,9 +100,9 @@ def test_a_byte_order_mark_hides_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
-        ("PRECIS_PROT", "PRECIS_PORT"),
+        ("PRECIS_PORTT", "PRECIS_PORT"),
         ("PRECIS_port", "PRECIS_PORT"),
-        ("PRECIS_DB_URL", "PRECIS_DATABASE_URL"),
+        ("PRECIS_DATABASE", "PRECIS_DATABASE_URL"),
         ("PRECIS_WAIT", "PRECIS_WAIT_S"),
         ("PRECIS_LOGLEVEL", "PRECIS_LOG_LEVEL"),
         ("PRECIS_MAX_DOCS", "PRECIS_MAX_DOCUMENTS"),
@@ -129,12 +129,12 @@ def test_the_value_of_an_unknown_variable_is_not_shown() -> None:
 
 def test_unknown_names_are_found_in_every_place(tmp_path: Path) -> None:
     """`.env`, the file and the flags are held to the same names as the environment."""
-    dotenv = written(tmp_path / ".env", "PRECIS_PROT=1\n")
+    dotenv = written(tmp_path / ".env", "PRECIS_PORTT=1\n")
     file = written(tmp_path / "precis.toml", 'PRECIS_HOST = "x"\n[chunk_token]\nx = 1\n')
     with pytest.raises(BadSettings) as raised:
         load(Settings, environ={}, flags={"log_levels": "info"}, dotenv=dotenv, file=file)
     said = raised.value.detail
-    assert f"PRECIS_PROT ({dotenv}) is not a setting; did you mean PRECIS_PORT?" in said
+    assert f"PRECIS_PORTT ({dotenv}) is not a setting; did you mean PRECIS_PORT?" in said
     assert f"PRECIS_HOST ({file}) is not a setting; did you mean host?" in said
     assert f"chunk_token ({file}) is not a setting; did you mean chunk_tokens?" in said
     assert "--log-levels (flag) is not a setting; did you mean --log-level?" in said
@@ -163,9 +163,9 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     """Nobody starts a service five times to learn of five mistakes."""
     file = written(tmp_path / "precis.toml", 'port = "80"\nhots = "x"\n')
     with pytest.raises(BadSettings) as raised:
-        load(Settings, environ={"PRECIS_WAIT_S": "soon", "PRECIS_PROT": "1"}, file=file)
+        load(Settings, environ={"PRECIS_WAIT_S": "soon", "PRECIS_PORTT": "1"}, file=file)
     assert {error.pointer for error in raised.value.errors} == {
-        "PRECIS_PROT",
+        "PRECIS_PORTT",
         "hots",
         "PRECIS_PORT",
         "PRECIS_WAIT_S",
@@ -316,7 +316,7 @@ def test_every_setting_is_described() -> None:
     assert [field.name for field in fields] == list(Settings.__struct_fields__)
     assert all(field.description.endswith(".") for field in fields)
     assert all(field.variable == f"PRECIS_{field.name.upper()}" for field in fields)
-    assert not [field.name for field in fields if field.secret]
+    assert [field.name for field in fields if field.secret] == ["api_key", "endpoint_headers"]
     assert fields[0].default == "precis.db in the user's data folder"
 
 
@@ -326,3 +326,12 @@ def test_values_in_range_arrive_unchanged(port: int, wait_s: float, concurrency:
     environ = {"PRECIS_PORT": str(port), "PRECIS_WAIT_S": repr(wait_s), "PRECIS_CONCURRENCY": str(concurrency)}
     flags = {"port": port, "wait_s": wait_s, "concurrency": concurrency}
     assert load(Settings, environ=environ).settings == load(Settings, environ={}, flags=flags).settings
+
+
+def test_the_variables_of_openai_stand_in_for_ours() -> None:
+    """OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL are read, but ours go before them."""
+    environ = {"OPENAI_BASE_URL": "http://a/v1", "OPENAI_API_KEY": "k", "OPENAI_MODEL": "m", "PRECIS_MODEL": "n"}
+    loaded = load(Settings, environ=environ)
+    assert (loaded.settings.base_url, loaded.settings.api_key, loaded.settings.model) == ("http://a/v1", "k", "n")
+    assert loaded.origins["base_url"] == "environment OPENAI_BASE_URL"
+    assert loaded.origins["model"] == "environment PRECIS_MODEL"

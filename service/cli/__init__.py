@@ -57,7 +57,12 @@ def exit_code(error: PrecisError) -> int:
     """The exit code that an error stands for."""
     if isinstance(error, BadSettings):
         return EXIT_USAGE
-    return {_BAD_GATEWAY: EXIT_ENDPOINT, _GATEWAY_TIMEOUT: EXIT_TIME}.get(error.status, EXIT_FAILED)
+    return exit_code_of(error.status)
+
+
+def exit_code_of(status: int) -> int:
+    """The exit code that an HTTP status stands for."""
+    return {_BAD_GATEWAY: EXIT_ENDPOINT, _GATEWAY_TIMEOUT: EXIT_TIME}.get(status, EXIT_FAILED)
 
 
 def settings(context: click.Context, **flags: object) -> "Loaded[Settings]":
@@ -102,6 +107,12 @@ def precis(context: click.Context, config: str | None, database_url: str | None,
 @click.option("--max-words", type=click.IntRange(10, 10_000), metavar="N", help="Bound on the words of the key points.")
 @click.option("--focus", callback=_bounded, metavar="TEXT", help="A topic that the choice leans towards.")
 @click.option("--language", metavar="CODE", help="Language of the summary; another than the text's needs a model.")
+@click.option("--prompt", metavar="NAME[@N]", help="Prompt, or version of one, that a model is sent.")
+@click.option("--model", metavar="NAME", help="Model, of those that PRECIS_MODELS allows.")
+@click.option("--strict", is_flag=True, help="Fail where a part could not be read.")
+@click.option("--fallback", type=click.Choice(["extractive"]), help="What to do when the endpoint fails.")
+@click.option("--record", metavar="DIR", help="Write down there what the endpoint answers.")
+@click.option("--replay", metavar="DIR", help="Answer from recordings, without a network.")
 @click.option("--wait", "wait_s", type=click.FloatRange(0), metavar="SECONDS", help="Give up waiting after so long.")
 @click.option(
     "-o",
@@ -111,11 +122,15 @@ def precis(context: click.Context, config: str | None, database_url: str | None,
     help="Write there; .json, .md and .html choose the form.",
 )
 @click.pass_context
-def run_summarise(context: click.Context, /, **arguments: object) -> int:
+def run_summarise(context: click.Context, /, record: str | None, replay: str | None, **arguments: object) -> int:
     """Summarise FILEs (text, Markdown, HTML, PDF, DOCX; - is standard input)."""
     from service.cli import summarise as command
 
-    return command.run(settings(context), command.Arguments(**arguments))  # type: ignore[arg-type]
+    if record and replay:
+        raise click.UsageError("--record and --replay exclude one another.")
+    mode = "record" if record else "replay" if replay else None
+    loaded = settings(context, endpoint_mode=mode, recordings_dir=record or replay)
+    return command.run(loaded, command.Arguments(**arguments))  # type: ignore[arg-type]
 
 
 @precis.command("serve")
@@ -146,3 +161,27 @@ def run_config(context: click.Context, as_json: bool) -> int:
     from service.cli import config as command
 
     return command.run(settings(context), as_json=as_json)
+
+
+@precis.group("prompts")
+def prompts_group() -> None:
+    """Versioned prompts."""
+
+
+@prompts_group.command("verify")
+@click.pass_context
+def run_prompts_verify(context: click.Context) -> int:
+    """Check that released versions are as they were released."""
+    from service.cli import prompts as command
+
+    return command.verify(settings(context).settings)
+
+
+@prompts_group.command("release")
+@click.argument("reference", metavar="NAME@N")
+@click.pass_context
+def run_prompts_release(context: click.Context, reference: str) -> int:
+    """Release a draft: from then on it may not change."""
+    from service.cli import prompts as command
+
+    return command.release(settings(context).settings, reference)

@@ -18,9 +18,9 @@ from rich.console import Console
 from service import bootstrap, logs
 from service.adapters import extraction
 from service.adapters.store import StoredSummary
-from service.cli import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TIME, exit_code
+from service.cli import EXIT_ENDPOINT, EXIT_INTERRUPTED, EXIT_TIME, exit_code, exit_code_of
 from service.core.errors import FieldError, PrecisError, TooLarge, UnsupportedMedia
-from service.core.types import Document, Length, Options
+from service.core.types import Conditions, Document, Length, Options
 from service.jobs import FINISHED, Jobs
 from service.rendering import html, markdown, resource, terminal
 from service.settings import Loaded, Settings
@@ -54,6 +54,10 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     max_words: int | None
     focus: str | None
     language: str | None
+    prompt: str | None
+    model: str | None
+    strict: bool
+    fallback: Literal["extractive"] | None
     wait_s: float | None
     output: Path | None
 
@@ -84,6 +88,9 @@ async def _run(settings: Settings, arguments: Arguments, form: Form) -> int:
     options = Options(
         length=arguments.length, max_words=arguments.max_words, focus=arguments.focus, language=arguments.language
     )
+    conditions = Conditions(
+        prompt=arguments.prompt, model=arguments.model, strict=arguments.strict, fallback=arguments.fallback
+    )
     groups = [(name,) for name in arguments.files] if arguments.each else [arguments.files]
     made: list[Made] = []
     worst = 0
@@ -92,7 +99,7 @@ async def _run(settings: Settings, arguments: Arguments, form: Form) -> int:
             at = f"[{number}/{len(groups)}] " if len(groups) > 1 else ""
             try:
                 documents = await asyncio.to_thread(_read, names, settings.max_characters)
-                one = await _summarise(jobs, documents, options, arguments.wait_s, at)
+                one = await _summarise(jobs, documents, (options, conditions), arguments.wait_s, at)
             except PrecisError as error:
                 if not arguments.each:
                     raise _by_name(error, names) from error
@@ -117,15 +124,17 @@ def _leave(code: int, message: str) -> NoReturn:
 
 
 async def _summarise(
-    jobs: Jobs, documents: tuple[Document, ...], options: Options, wait_s: float | None, at: str
+    jobs: Jobs, documents: tuple[Document, ...], how: tuple[Options, Conditions], wait_s: float | None, at: str
 ) -> Made:
     started = perf_counter()
-    accepted = await jobs.submit(TENANT, documents, options)
+    accepted = await jobs.submit(TENANT, documents, *how)
     _tell(f"{at}{accepted.id}: summarising {len(documents)} document{'s' * (len(documents) != 1)} ...")
     summary = await jobs.wait(TENANT, accepted.id, wait_s=_FOREVER_S if wait_s is None else wait_s)
     _tell(f"{at}{accepted.id}: {summary.status} after {perf_counter() - started:.2f} s")
     if summary.error:
         _tell(f"{at}{summary.error.title}. {summary.error.detail}")
+    for gap in summary.result.gaps if summary.result else ():
+        _tell(f"{at}not read: {gap.document}, characters {gap.start} to {gap.end}: {gap.detail}")
     return Made(summary=summary, documents=documents)
 
 
@@ -141,7 +150,11 @@ def _by_name(error: PrecisError, names: Sequence[str]) -> PrecisError:
 def _code(summary: StoredSummary) -> int:
     if summary.status not in FINISHED:
         return EXIT_TIME
-    return 0 if summary.status == "succeeded" else EXIT_FAILED
+    if summary.status == "partial":
+        return EXIT_ENDPOINT
+    if summary.error is None:
+        return 0
+    return exit_code_of(summary.error.status)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

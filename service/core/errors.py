@@ -19,7 +19,9 @@
     │   ├── CompletionCut     502   the answer reached its cap on tokens
     │   ├── CompletionRefused 502   the model or a filter declined
     │   ├── ContextOverflow   502   the prompt is over the context window; split again
-    │   └── ContextTruncated  502   the endpoint cut the prompt without a word
+    │   ├── ContextTruncated  502   the endpoint cut the prompt without a word
+    │   └── BudgetSpent       402   the request's own budget does not allow another call
+    ├── Incomplete            502   parts were not read, and the request is strict
     ├── RecordingMissing      500   a replay has no recording for a request
     ├── StoreUnavailable      503   the database cannot be reached or written
     ├── InternalError         500   a fault of the service itself; its cause is in the log
@@ -216,6 +218,22 @@ class ContextTruncated(EndpointError):
 
     code = "context_truncated"
     title = "The endpoint cut the prompt"
+
+
+class BudgetSpent(EndpointError):
+    """The request's own budget does not allow another call."""
+
+    code = "budget_spent"
+    status = 402
+    title = "The budget is spent"
+
+
+class Incomplete(PrecisError):
+    """Parts were not read, and the request is strict."""
+
+    code = "incomplete"
+    status = 502
+    title = "The summary would be incomplete"
 
 
 class RecordingMissing(PrecisError):

@@ -1,11 +1,13 @@
 """From a draft to a result: quotes located, entities, coverage, caveats, and an account of it all."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
-from service.core import cues, grounding
+from service.core import cues, datelines, grounding
 from service.core.entities import entities as find_entities
 from service.core.text import count_words
 from service.core.types import (
@@ -25,6 +27,7 @@ from service.core.types import (
     Dropped,
     Entity,
     Evidence,
+    Gap,
     KeyPoint,
     LengthReport,
     Manifest,
@@ -34,6 +37,9 @@ from service.core.types import (
     Usage,
     Verification,
 )
+
+_RECENT = re.compile(r"\brecent(?:ly)?\b", re.IGNORECASE)
+_MOST_WORDS_SHOWN = 2
 
 
 class Grounded(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +84,14 @@ def ground(draft: Draft, index: grounding.Index) -> Grounded:
     )
 
 
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """How a draft came about, where that took more than reading the sources."""
+
+    verification: Verification
+    gaps: tuple[Gap, ...]
+    usage: Usage
+
+
 def finish(
     draft: Draft,
     sources: Sequence[Source],
@@ -86,6 +100,7 @@ def finish(
     manifest: Manifest,
     max_words: int,
     caveats: Iterable[Caveat] = (),
+    account: Account | None = None,
 ) -> SummaryResult:
     """The result of a draft: what stood up to its sources, and what a reader should know about it.
 
@@ -96,6 +111,7 @@ def finish(
         manifest: what produced the draft.
         max_words: the bound that applied.
         caveats: what the engine has to say itself.
+        account: of the calls that made the draft, where there were any.
 
     """
     grounded = ground(draft, index)
@@ -104,6 +120,7 @@ def finish(
     points = tuple(msgspec.structs.replace(point, entities=_named_in(point, entities)) for point in grounded.points)
     abstract = _abstract(draft, grounded)
     facts = tuple(_facts(source) for source in sources)
+    gaps = account.gaps if account else ()
     abstract_words = sum(count_words(line.text) for line in abstract)
     point_words = sum(count_words(point.text) for point in points)
     return SummaryResult(
@@ -117,17 +134,32 @@ def finish(
         conflicts=_name_conflicts(entities, points, index),
         caveats=(*caveats, *_caveats(sources, facts, points)),
         documents=facts,
-        coverage=Coverage(documents=tuple(_coverage(source, evidence) for source in sources)),
-        verification=grounded.verification,
+        coverage=Coverage(documents=tuple(_coverage(source, evidence, gaps) for source in sources)),
+        verification=_verification(grounded, account),
         length=LengthReport(
             asked=manifest.parameters.length,
             max_words=max_words,
             abstract_words=abstract_words,
             key_point_words=point_words,
-            within=max(abstract_words, point_words) <= max_words,
+            within=(abstract_words if manifest.engine == "llm" else max(abstract_words, point_words)) <= max_words,
         ),
-        usage=Usage(),
+        usage=account.usage if account else Usage(),
         manifest=manifest,
+        gaps=gaps,
+    )
+
+
+def _verification(grounded: Grounded, account: Account | None) -> Verification:
+    """What became of the points: as they were given, where some were merged or dropped on the way here."""
+    if account is None:
+        return grounded.verification
+    earlier = account.verification
+    dropped = (*earlier.dropped, *grounded.verification.dropped)
+    return msgspec.structs.replace(
+        earlier,
+        points_kept=len(grounded.points),
+        dropped=dropped,
+        merged_away=earlier.points_given - len(grounded.points) - len(dropped),
     )
 
 
@@ -243,10 +275,12 @@ def _facts(source: Source) -> DocumentFacts:
 
 
 def document_date(source: Source) -> Date:
-    """The date of a document: as its sender states it, else inferred from the latest dated social post it quotes."""
+    """The date of a document: as its sender or its own top states it, else inferred from the latest post it quotes."""
     stated = source.document.published_at
     if stated:
         return Date(text=stated, iso=stated[:10], basis="stated")
+    if line := datelines.stated_date(source):
+        return line
     posted = [
         date
         for sentence in source.readable
@@ -261,10 +295,11 @@ def document_date(source: Source) -> Date:
     return Date(text=latest.text, iso=latest.iso, basis="inferred")
 
 
-def _coverage(source: Source, evidence: Sequence[Evidence]) -> DocumentCoverage:
+def _coverage(source: Source, evidence: Sequence[Evidence], gaps: Sequence[Gap]) -> DocumentCoverage:
     """Every character of a document by what became of it; white space between readable sentences counts as read."""
     size = len(source.text)
     masked = sum(span.end - span.start for span in source.masked)
+    unread = sum(_unmasked_in(gap, source) for gap in gaps if gap.document == source.document.id)
     own = [place for place in evidence if place.document == source.document.id]
     thirds = [0, 0, 0]
     for place in own:
@@ -273,12 +308,18 @@ def _coverage(source: Source, evidence: Sequence[Evidence]) -> DocumentCoverage:
     return DocumentCoverage(
         document=source.document.id,
         characters=size,
-        read=size - masked,
+        read=size - masked - unread,
         cited=cited,
         masked=masked,
-        unread=0,
+        unread=unread,
         thirds=(thirds[0], thirds[1], thirds[2]),
     )
+
+
+def _unmasked_in(gap: Gap, source: Source) -> int:
+    """Characters of a gap that are not masked anyway."""
+    masked = sum(max(0, min(gap.end, span.end) - max(gap.start, span.start)) for span in source.masked)
+    return gap.end - gap.start - masked
 
 
 def _united(places: Iterable[Evidence]) -> list[Span]:
@@ -298,13 +339,13 @@ def _united(places: Iterable[Evidence]) -> list[Span]:
 def _caveats(sources: Sequence[Source], facts: Sequence[DocumentFacts], points: Sequence[KeyPoint]) -> Iterable[Caveat]:
     undated = [fact for fact in facts if fact.date.basis in ("none", "inferred")]
     if undated:
-        yield Caveat(code="undated", text=_undated(undated, of=len(facts)))
+        yield Caveat(code="undated", text=_undated(undated, sources))
     hedged = [point for point in points if cues.is_weak(point.stance)]
     if hedged:
         yield Caveat(
             code="hedged",
-            text=f"{len(hedged)} of {len(points)} key points are reported, claimed, conditional or opinion, "
-            f"not stated as fact: {', '.join(point.id for point in hedged)}.",
+            text=f"{_some(hedged, points, 'key point')} {'is' if len(hedged) == 1 else 'are'} reported, claimed, "
+            f"conditional, joke or opinion, not stated as fact: {', '.join(point.id for point in hedged)}.",
             evidence=tuple(place for point in hedged for place in point.evidence),
         )
     unchecked = [source for source in sources if source.language != "en"]
@@ -319,17 +360,33 @@ def _caveats(sources: Sequence[Source], facts: Sequence[DocumentFacts], points: 
     if missing:
         yield Caveat(
             code="missing",
-            text=f"{len(missing)} of {len(facts)} documents have no point in the summary: {', '.join(missing)}. "
-            "Ask for a longer summary, or for one each.",
+            text=f"{_some(missing, facts, 'document')} {'has' if len(missing) == 1 else 'have'} no point in the "
+            f"summary: {', '.join(missing)}. Ask for a longer summary{', or for one each' if len(facts) > 1 else ''}.",
         )
 
 
-def _undated(facts: Sequence[DocumentFacts], *, of: int) -> str:
+def _some(some: Sequence[object], of: Sequence[object], noun: str) -> str:
+    """How many of how many."""
+    return f"{len(some)} of {len(of)} {noun}{'s' * (len(of) != 1)}"
+
+
+def _undated(facts: Sequence[DocumentFacts], sources: Sequence[Source]) -> str:
     named = ", ".join(
         fact.id + (f" (not before {fact.date.iso}, going by a post it quotes)" if fact.date.iso else "")
         for fact in facts
     )
-    return (
-        f"{len(facts)} of {of} documents state no date: {named}. "
-        "Words like “recent” or “next year” cannot be placed in time."
-    )
+    undated = {fact.id for fact in facts}
+    words = {word: None for source in sources if source.document.id in undated for word in islice(_relative(source), 1)}
+    shown = " and ".join(f"“{word}”" for word in list(words)[:_MOST_WORDS_SHOWN])
+    unplaced = f" Words like {shown} cannot be placed in time." if shown else ""
+    return f"No date was recognised in {named}.{unplaced}"
+
+
+def _relative(source: Source) -> Iterator[str]:
+    """Words of a document that count from its own date."""
+    for sentence in source.readable:
+        text = source.text[sentence.start : sentence.end]
+        if found := _RECENT.search(text):
+            yield found[0].lower()
+        if not cues.is_social(text):
+            yield from (" ".join(date.text.split()) for date in cues.dates(text) if date.basis == "relative")

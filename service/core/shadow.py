@@ -26,10 +26,12 @@ _ZERO_WIDTH = (
     "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
 _VARIATION_SELECTORS = "".join(map(chr, range(0xFE00, 0xFE10)))
+_TAGS = "".join(map(chr, range(0xE0000, 0xE0080)))
+"""Not seen, and left out of prompts; a model cannot copy them."""
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 _INNER_MARKS = "'’.,:"
 _HELD_TOGETHER = re.compile(r"[nN]['’][tT](?!\w)|\d[.,:]\d")
-_REMOVED = "*＊﹡" + _ZERO_WIDTH + _VARIATION_SELECTORS
+_REMOVED = "*＊﹡\u061c" + _ZERO_WIDTH + _VARIATION_SELECTORS + _TAGS
 _MARKS = str.maketrans(
     dict.fromkeys(_SINGLE_QUOTES, "'")
     | dict.fromkeys(_DOUBLE_QUOTES, '"')

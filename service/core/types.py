@@ -35,6 +35,7 @@ CaveatCode = Literal[
     "language_unchecked",
     "instructions",
     "focus_unmatched",
+    "fallback",
 ]
 
 
@@ -67,13 +68,34 @@ class Options(Value, frozen=True, kw_only=True):
 
     length: Length = "standard"
     max_words: int | None = None
-    """Upper bound on the words of the abstract, and on those of the key points; replaces the bound of `length`."""
+    """Upper bound on the words of the abstract; of the key points too, where they are sentences of the sources."""
     focus: str | None = None
     """A topic that the choice leans towards."""
     language: str | None = None
     """ISO 639-1 code the summary should be written in; the text's own when missing."""
     plan: Plan = "detail"
     """How long texts are cut: many small chunks (`detail`) or as few as the slots allow (`latency`)."""
+
+
+class Budget(Value, frozen=True, kw_only=True):
+    """What a summary may take at most; calls that would exceed it are not sent."""
+
+    max_tokens: int | None = None
+    """Of prompts and answers together."""
+    max_cost: float | None = None
+    """In the currency of the configured prices."""
+
+
+class Conditions(Value, frozen=True, kw_only=True):
+    """How a summary is to be made: by which prompt and model, at what price, and what to do when the endpoint fails."""
+
+    prompt: str | None = None
+    """A reference such as `news@1`; the configured one where missing. Pinned when the summary is accepted."""
+    model: str | None = None
+    budget: Budget = Budget()
+    fallback: Literal["extractive"] | None = None
+    strict: bool = False
+    """Whether a summary with gaps counts as failed."""
 
 
 # --- a document, read ------------------------------------------------------------------------------------------------
@@ -403,6 +425,8 @@ class Verification(Value, frozen=True, kw_only=True):
     fuzzy: int
     repaired: int
     dropped: tuple[Dropped, ...]
+    merged_away: int = 0
+    """Points that stood up to their evidence, and were joined with others or left out when parts were merged."""
 
 
 class Gap(Value, frozen=True, kw_only=True):

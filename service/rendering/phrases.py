@@ -23,7 +23,8 @@ def overview(result: SummaryResult) -> str:
     verified = sum(point.verdict == "verified" for point in result.key_points)
     documents = count(len(result.documents), "document")
     length = result.length
-    words = f"{length.key_point_words} words ({length.asked}, at most {length.max_words})"
+    size = length.abstract_words if result.engine == "llm" else length.key_point_words
+    words = f"{size} words ({length.asked}, at most {length.max_words})"
     points = f"{verified} of {count(len(result.key_points), 'point')} verified"
     return f"{ENGINES[result.engine]} · {documents} · {words} · {points}"
 

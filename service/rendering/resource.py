@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from service.adapters.store import Failure, Status, StoredSummary
-from service.core.types import SummaryResult, Value
+from service.core.types import Gap, SummaryResult, Value
 
 
 class Problem(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,7 +28,11 @@ class Summary(Value, frozen=True, kw_only=True):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    prompt: str | None
+    """The version that was or will be used, such as `news@1`; null for an extractive summary."""
     result: SummaryResult | None
+    gaps: tuple[Gap, ...]
+    """What was not read; `status` is then `partial`."""
     error: Problem | None
 
 
@@ -48,7 +52,9 @@ def summary(stored: StoredSummary) -> Summary:
         created_at=stored.created_at,
         started_at=stored.started_at,
         finished_at=stored.finished_at,
+        prompt=stored.conditions.prompt,
         result=stored.result,
+        gaps=stored.result.gaps if stored.result else (),
         error=problem(stored.error) if stored.error else None,
     )
 

@@ -14,6 +14,10 @@ def default_database_url() -> str:
     return f"sqlite:///{(user_data_path('precis', appauthor=False) / 'precis.db').as_posix()}"
 
 
+AtLeastOne = Annotated[int, Meta(ge=1)]
+NotNegative = Annotated[float, Meta(ge=0)]
+
+
 class Settings(Configured, frozen=True, kw_only=True):
     """Everything that can be set."""
 
@@ -52,6 +56,126 @@ class Settings(Configured, frozen=True, kw_only=True):
     ] = "o200k_base"
 
     chunk_tokens: Annotated[int, Meta(ge=256, description="Most tokens of a chunk.")] = 6000
+
+    base_url: Annotated[
+        str | None,
+        Meta(
+            description="OpenAI-compatible endpoint, such as https://api.openai.com/v1. Without one, the extractive "
+            "engine makes the summaries.",
+            extra={"fallback": "OPENAI_BASE_URL"},
+        ),
+    ] = None
+
+    api_key: Annotated[
+        str | None,
+        Meta(
+            description="Key of the endpoint; it is sent to its origin and nowhere else.",
+            extra={"secret": True, "fallback": "OPENAI_API_KEY"},
+        ),
+    ] = None
+
+    model: Annotated[
+        str | None, Meta(description="Model that the endpoint is asked for.", extra={"fallback": "OPENAI_MODEL"})
+    ] = None
+
+    models: Annotated[str, Meta(description="Other models that a request may name, separated by commas.")] = ""
+
+    prompt: Annotated[str, Meta(min_length=1, description="Prompt, or version of one, used unless a request says.")] = (
+        "news"
+    )
+
+    prompts_dir: Annotated[
+        str | None, Meta(description="Folder of prompts in place of those that come with the service.")
+    ] = None
+
+    endpoint_mode: Annotated[
+        Literal["live", "record", "replay"],
+        Meta(description="Whether answers come from the endpoint, are recorded as well, or come from recordings."),
+    ] = "live"
+
+    recordings_dir: Annotated[str | None, Meta(description="Folder of recordings, to write or to replay.")] = None
+
+    endpoint_headers: Annotated[
+        str | None,
+        Meta(
+            description="More headers for the endpoint, such as `api-key: ...`, separated by line ends or semicolons.",
+            extra={"secret": True},
+        ),
+    ] = None
+
+    endpoint_query: Annotated[
+        str | None, Meta(description="Query added to the endpoint's URLs, such as api-version=2024-10-21.")
+    ] = None
+
+    proxy: Annotated[str | None, Meta(description="Proxy on the way to the endpoint.")] = None
+
+    ca_file: Annotated[
+        str | None, Meta(description="PEM file of the authorities that are trusted in place of the usual ones.")
+    ] = None
+
+    context_window: Annotated[
+        Annotated[int, Meta(ge=1024)] | None,
+        Meta(description="Context window of the model in tokens; asked for when not set."),
+    ] = None
+
+    token_margin: Annotated[
+        float,
+        Meta(ge=0, le=0.5, description="Share of the context window left free, as models count by other vocabularies."),
+    ] = 0.1
+
+    slots: Annotated[int, Meta(ge=1, description="Most calls to the endpoint at the same time.")] = 8
+
+    rpm: Annotated[AtLeastOne | None, Meta(description="Most calls to the endpoint in a minute.")] = None
+
+    tpm: Annotated[AtLeastOne | None, Meta(description="Most tokens sent to the endpoint in a minute.")] = None
+
+    price_prompt: Annotated[
+        NotNegative | None, Meta(description="Price of a million tokens of prompts, for costs and budgets.")
+    ] = None
+
+    price_completion: Annotated[NotNegative | None, Meta(description="Price of a million tokens of answers.")] = None
+
+    connect_s: Annotated[float, Meta(ge=0.1, le=600, description="Seconds to connect to the endpoint.")] = 5.0
+
+    write_s: Annotated[float, Meta(ge=0.1, le=600, description="Seconds between two pieces of a request sent.")] = 30.0
+
+    silence_s: Annotated[float, Meta(ge=0.1, le=7200, description="Seconds between two pieces of an answer.")] = 120.0
+
+    pool_s: Annotated[float, Meta(ge=0.1, le=600, description="Seconds to wait for a free connection.")] = 5.0
+
+    deadline_s: Annotated[float, Meta(ge=0.1, le=7200, description="Seconds for a call with its whole answer.")] = 300.0
+
+    attempts: Annotated[
+        int, Meta(ge=1, le=10, description="Most attempts at a call; waiting on a throttle is none.")
+    ] = 4
+
+    patience_s: Annotated[
+        float, Meta(ge=0, le=3600, description="Longest a call waits where the endpoint asks to wait.")
+    ] = 60.0
+
+    max_reply_bytes: Annotated[int, Meta(ge=1024, description="Largest answer of the endpoint that is read.")] = (
+        4_194_304
+    )
+
+    send_cap: Annotated[
+        Literal["auto", "max_tokens", "max_completion_tokens", "none"],
+        Meta(description="Field that bounds an answer; auto finds out which one the endpoint takes."),
+    ] = "auto"
+
+    send_role: Annotated[
+        Literal["auto", "system", "developer", "user"], Meta(description="Role under which instructions are sent.")
+    ] = "auto"
+
+    send_temperature: Annotated[
+        Literal["auto", "on", "off"], Meta(description="Whether the prompt's temperature is sent.")
+    ] = "auto"
+
+    send_stream: Annotated[Literal["auto", "on", "off"], Meta(description="Whether answers are streamed.")] = "auto"
+
+    send_format: Annotated[
+        Literal["auto", "json_schema_strict", "json_schema", "json_object_schema", "json_object", "prompt"],
+        Meta(description="How the form of an answer is asked for; auto steps down from the strictest."),
+    ] = "auto"
 
     drain_s: Annotated[
         float, Meta(ge=0, le=3600, description="Seconds that running summaries get to finish when the server stops.")

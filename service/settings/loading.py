@@ -6,7 +6,7 @@ is read when this module is imported; the environment is handed in.
 
 import re
 import tomllib
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -139,7 +139,7 @@ def load(
         _flags_layer(fields, flags),
     )
     config = _merged(named).get(CONFIG)
-    layers = (_file_layer(fields, file, config), *named)
+    layers = (_fallback_layer(struct, environment), _file_layer(fields, file, config), *named)
     given = _merged(layers)
     problems = [
         *unreadable,
@@ -268,6 +268,18 @@ def _variables_layer(fields: Iterable[Field], variables: Mapping[str, str], wher
     return _layer(ours, plain | files, where, files=files)
 
 
+def _fallback_layer(struct: type[Configured], environment: Mapping[str, str]) -> _Layer:
+    """Variables of other programs that stand in for ours: OPENAI_BASE_URL and its like."""
+    given: dict[str, _Given] = {}
+    for info in msgspec.structs.fields(struct):
+        kind = inspect.type_info(info.type)
+        extra = kind.extra if isinstance(kind, inspect.Metadata) else None
+        name = str((extra or {}).get("fallback", ""))
+        if name in environment:
+            given[info.name] = _Given(value=environment[name], origin=f"environment {name}")
+    return _Layer(given=given)
+
+
 def _flags_layer(fields: Iterable[Field], flags: Mapping[str, object]) -> _Layer:
     ours = {_flag(name): value for name, value in flags.items() if value is not None}
     return _layer(ours, {_flag(name): name for name in [*(field.name for field in fields), CONFIG]}, "flag")
@@ -333,9 +345,13 @@ def _given_twice(fields: Iterable[Field], names: Iterable[str]) -> Iterator[Fiel
             yield FieldError(field.variable, f"{field.variable} and {file} are both set; keep one of them.")
 
 
-def _unknown(name: str, where: str, known: Iterable[str]) -> FieldError:
+def _unknown(name: str, where: str, known: Collection[str]) -> FieldError:
     """Say that a name is not a setting. Its value is not shown: it may be a key under a mistyped name."""
     names = {_bare(candidate): candidate for candidate in known}
+    without_file = name.removesuffix("_FILE")
+    if without_file in known:
+        advice = f"did you mean {without_file}? Only secrets are read from files."
+        return FieldError(name, f"{name} ({where}) is not a setting; {advice}")
     near = process.extractOne(_bare(name), names.keys(), scorer=fuzz.ratio, score_cutoff=NEAR_ENOUGH)
     advice = f"did you mean {names[near[0]]}?" if near else "remove it, or see `precis config` for those there are."
     return FieldError(name, f"{name} ({where}) is not a setting; {advice}")

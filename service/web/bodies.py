@@ -8,14 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import PurePath
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request
 from litestar.datastructures import MultiDict, UploadFile
 from litestar.exceptions import HTTPException, InternalServerException
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
-from msgspec import Meta
 
 from service.adapters import extraction
 from service.core.errors import (
@@ -26,8 +25,9 @@ from service.core.errors import (
     UnreadableFile,
     UnsupportedMedia,
 )
-from service.core.types import Document, Length, Options, Plan
+from service.core.types import Budget, Conditions, Document, Options
 from service.jobs import check_count
+from service.web.shapes import BudgetBody, DocumentBody, OptionsBody, Query, SummaryBody
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -39,68 +39,6 @@ SHOWN = 200
 """Characters of what a caller sent that a message repeats."""
 _NOT_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
 """Codecs of Python that no text is sent in; some take quadratic time."""
-
-# `(?!\n)$` because `$` alone also fits before a last line end, and these go into headers and paths
-Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(?!\n)$", description="ISO 639 code, such as `en`.")]
-Label = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
-DocumentId = Annotated[
-    str,
-    Meta(
-        pattern=r"^(?!\.{1,2}$)[^\s/?#\x00-\x1f\x7f]{1,200}(?!\n)$",
-        description="To name it by in the result; d1, d2, ... when left out.",
-    ),
-]
-Url = Annotated[str, Meta(max_length=2000, description="Where it was published; it is not fetched.")]
-Moment = Annotated[str, Meta(max_length=40, description="ISO 8601 date, or date and time.")]
-MaxWords = Annotated[
-    int, Meta(ge=10, le=10_000, description="Bound on the words of the key points; replaces that of `length`.")
-]
-Focus = Annotated[
-    str,
-    Meta(min_length=1, max_length=500, pattern=r"^[^\x00]+$", description="A topic that the choice leans towards."),
-]
-
-
-class DocumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A document to summarise: exactly one of `text`, `html` and `markdown`."""
-
-    id: DocumentId | None = None
-    text: Annotated[str | None, Meta(description="Plain text. Offsets refer to it exactly as it is sent.")] = None
-    html: Annotated[str | None, Meta(description="A page; offsets refer to the text extracted from it.")] = None
-    markdown: Annotated[str | None, Meta(description="Markdown, kept raw; offsets refer to it as it is sent.")] = None
-    name: Label | None = None
-    title: Label | None = None
-    url: Url | None = None
-    published_at: Moment | None = None
-    language: Language | None = None
-
-
-class OptionsBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the summary should turn out."""
-
-    length: Length = "standard"
-    max_words: MaxWords | None = None
-    focus: Focus | None = None
-    language: Annotated[
-        Language | None, Meta(description="Of the summary; another than the text's needs a language model.")
-    ] = None
-    plan: Annotated[Plan, Meta(description="How long texts are cut.")] = "detail"
-
-
-class SummaryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A summary to be made over all the documents."""
-
-    documents: Annotated[tuple[DocumentBody, ...], Meta(min_length=1)]
-    options: OptionsBody = OptionsBody()
-
-
-class Query(OptionsBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the query says where the body is a document itself: the options, and what is known of the document."""
-
-    title: Label | None = None
-    url: Url | None = None
-    published_at: Moment | None = None
-    text_language: Annotated[Language | None, Meta(description="Of the document; detected when left out.")] = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +55,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     documents: tuple[Document, ...]
     options: Options
+    conditions: Conditions
 
 
 async def read(request: Request[Any, Any, Any], *, limits: Limits) -> Ask:
@@ -149,7 +88,7 @@ async def read(request: Request[Any, Any, Any], *, limits: Limits) -> Ask:
         else:
             content = _as_utf8(body, parameters.get("charset")) if kind.startswith("text/") else body
             documents = [await asyncio.to_thread(_from_content, content, kind, query, "d1", limits)]
-        ask = Ask(documents=tuple(documents), options=_options(query))
+        ask = Ask(documents=tuple(documents), options=_options(query), conditions=_query_conditions(query))
     _check_characters(ask.documents, limits)
     return ask
 
@@ -211,7 +150,7 @@ def _from_json(body: bytes, limits: Limits) -> Ask:
     documents = tuple(
         _from_json_document(document, position, limits) for position, document in enumerate(ask.documents)
     )
-    return Ask(documents=documents, options=_options(ask.options))
+    return Ask(documents=documents, options=_options(ask.options), conditions=_conditions(ask))
 
 
 def _from_json_document(body: DocumentBody, position: int, limits: Limits) -> Document:
@@ -298,11 +237,33 @@ def _fields_at(struct: type[msgspec.Struct], pointer: str) -> tuple[str, ...]:
         struct = DocumentBody
     elif struct is SummaryBody and pointer.startswith("/options"):
         struct = OptionsBody
+    elif struct is SummaryBody and pointer.startswith("/budget"):
+        struct = BudgetBody
     return struct.__struct_fields__
 
 
 def _options(body: OptionsBody) -> Options:
     return Options(**{name: getattr(body, name) for name in OptionsBody.__struct_fields__})
+
+
+def _conditions(body: SummaryBody) -> Conditions:
+    return Conditions(
+        prompt=body.prompt,
+        model=body.model,
+        budget=Budget(max_tokens=body.budget.max_tokens, max_cost=body.budget.max_cost),
+        fallback=body.fallback,
+        strict=body.strict,
+    )
+
+
+def _query_conditions(query: Query) -> Conditions:
+    return Conditions(
+        prompt=query.prompt,
+        model=query.model,
+        budget=Budget(max_tokens=query.max_tokens, max_cost=query.max_cost),
+        fallback=query.fallback,
+        strict=query.strict,
+    )
 
 
 def _check_date(value: str | None, pointer: str) -> None:

@@ -8,7 +8,7 @@ from service import __version__
 from service.adapters import extraction
 from service.core.types import RequestPlan
 from service.rendering.resource import Problem, Summary, SummaryPage
-from service.web import bodies, summaries
+from service.web import bodies, shapes, summaries
 
 Node = dict[str, Any]
 
@@ -31,7 +31,7 @@ Offsets are Unicode code points, half open: `text[start:end] == quote`, for the 
 
 def describe() -> Node:
     """The whole description as plain data."""
-    kinds = (bodies.SummaryBody, Summary, SummaryPage, RequestPlan, Problem)
+    kinds = (shapes.SummaryBody, Summary, SummaryPage, RequestPlan, Problem)
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     return {
         "openapi": "3.1.0",
@@ -59,13 +59,13 @@ def _paths() -> Node:
                 "Make a summary",
                 "One summary over all documents of the request. Answers 201 when it is finished within the wait, else "
                 "202; follow `Location`. A summary that failed is a summary with `status: failed` and an `error`.",
-                parameters=[*_query_parameters(bodies.Query), _prefer()],
+                parameters=[*_query_parameters(shapes.Query), _prefer()],
                 body=_bodies(),
                 responses={
                     201: _shown("Finished, whatever became of it.", location=True),
                     202: _shown("Accepted and not finished yet; ask again after Retry-After.", location=True),
                 },
-                refusals=(400, 406, 413, 415, 422, 503),
+                refusals=(400, 404, 406, 413, 415, 422, 503),
             ),
             "get": _operation(
                 "index",
@@ -111,7 +111,7 @@ def _paths() -> Node:
                 "plan",
                 "What a summary would cost",
                 "Chunks, calls, tokens and money of the same request to `/v1/summaries`. Nothing is stored or sent.",
-                parameters=_query_parameters(bodies.Query),
+                parameters=_query_parameters(shapes.Query),
                 body=_bodies(),
                 responses={200: _json("The plan.", "RequestPlan")},
                 refusals=(400, 413, 415, 422),

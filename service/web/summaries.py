@@ -41,7 +41,7 @@ async def create(request: AnyRequest) -> Response[bytes]:
     media_type = _accepted(request)
     wait_s, applied = _wait_s(request.headers.get("prefer", ""), request.app.state.settings.wait_s)
     ask = await bodies.read(request, limits=_limits(request.app.state.settings))
-    summary = await jobs.submit(TENANT, ask.documents, ask.options)
+    summary = await jobs.submit(TENANT, ask.documents, ask.options, ask.conditions)
     summary = await jobs.wait(TENANT, summary.id, wait_s=wait_s)
     response = await _shown(jobs, summary, media_type, status=201 if summary.status in FINISHED else 202)
     response.headers["Location"] = f"/v1/summaries/{summary.id}"
@@ -93,7 +93,7 @@ async def plan(request: AnyRequest) -> Response[bytes]:
     """What a request would cost; nothing is stored or sent."""
     jobs: Jobs = request.app.state.jobs
     ask = await bodies.read(request, limits=_limits(request.app.state.settings))
-    return _json(await jobs.plan(ask.documents, ask.options))
+    return _json(await jobs.plan(ask.documents, ask.options, ask.conditions))
 
 
 async def _shown(jobs: Jobs, summary: StoredSummary, media_type: str, *, status: int) -> Response[bytes]:

@@ -107,10 +107,10 @@ def test_an_unknown_setting_stops_every_command(
     precis: Precis, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     """A mistyped variable is not passed over: the nearest name is shown."""
-    monkeypatch.setenv("PRECIS_PROT", "80")
+    monkeypatch.setenv("PRECIS_PORTT", "80")
     ran = precis(*arguments)
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert "PRECIS_PROT (environment) is not a setting; did you mean PRECIS_PORT?" in ran.stderr
+    assert "PRECIS_PORTT (environment) is not a setting; did you mean PRECIS_PORT?" in ran.stderr
 
 
 def test_dotenv_and_toml_of_the_current_folder_are_read(precis: Precis, own_folder: Path) -> None:

@@ -1,15 +1,16 @@
 """Unites independent readings of the same articles into one reference file, disagreements marked.
 
-    python tests/tools/unite_readings.py OUT.json --document 000=seeds/000_....txt [--document ...] READING.json [READING.json]
+    python tests/tools/unite_readings.py OUT.json --document ID=FILE [--document ID=FILE] READING.json [READING.json]
 
-Facts of two readings are one when their quoted spans overlap by half (intersection over union), or overlap at all and say
-nearly the same. A fact is a must where every reading has it as a must; where one has it as a must and another as a
+Facts of two readings are one when their quoted spans overlap by half (intersection over union), or overlap at all and
+say nearly the same. A fact is a must where every reading has it as a must; where one has it as a must and another as a
 should, or not at all, it is a should with the disagreement marked.
 """
 
 import argparse
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def main() -> None:
     }
     options.out.write_text(json.dumps(reference, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     musts = sum(fact["importance"] == "must" for fact in facts)
-    print(f"{options.out}: {len(facts)} facts, {musts} musts, {len(reference['conflicts'])} conflicts")
+    sys.stdout.write(f"{options.out}: {len(facts)} facts, {musts} musts\n")
 
 
 def spans(quotes: list[dict[str, str]], texts: dict[str, str]) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from service import bootstrap
 from service.adapters.store import StoredSummary
-from service.core.types import Document, Options
-from service.jobs import Jobs
+from service.core.types import Conditions, Document, Options
+from service.jobs import AS_CONFIGURED, Jobs
 from service.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -383,7 +383,13 @@ async def test_a_request_id_that_fits_is_taken_over(client: httpx.AsyncClient) -
 class Broken(Jobs):
     """Jobs with a fault in them, which speaks of the text."""
 
-    async def submit(self, tenant: str, documents: Sequence[Document], options: Options) -> StoredSummary:  # noqa: ARG002
+    async def submit(
+        self,
+        tenant: str,  # noqa: ARG002
+        documents: Sequence[Document],
+        options: Options,  # noqa: ARG002
+        conditions: Conditions = AS_CONFIGURED,  # noqa: ARG002
+    ) -> StoredSummary:
         """Fail in a way that nobody foresaw."""
         raise RuntimeError(f"secret text: {documents[0].text}")
 

@@ -10,9 +10,9 @@ import msgspec
 import sqlalchemy as sa
 
 from service.core.errors import FieldError, InternalError, InvalidRequest
-from service.core.types import Options, SummaryResult, Value
+from service.core.types import Conditions, Options, SummaryResult, Value
 
-Status = Literal["queued", "running", "succeeded", "failed"]
+Status = Literal["queued", "running", "succeeded", "partial", "failed"]
 UNFINISHED = ("queued", "running")
 
 
@@ -33,6 +33,7 @@ class StoredSummary(Value, frozen=True, kw_only=True):
     status: Status
     options: Options
     created_at: datetime
+    conditions: Conditions = Conditions()
     result: SummaryResult | None = None
     """Missing in the rows of a `Page`, whatever became of the summary: a listing reads no results."""
     error: Failure | None = None
@@ -90,7 +91,7 @@ def read_cursor(cursor: str) -> tuple[datetime, str]:
 def read_summary(row: sa.Row[Any]) -> StoredSummary:
     """Read a row of `summaries`. Raises InternalError when this version does not understand it."""
     fields = row._asdict()
-    kinds = {"options": Options, "error": Failure, "result": SummaryResult}
+    kinds = {"options": Options, "conditions": Conditions, "error": Failure, "result": SummaryResult}
     try:
         bodies = {
             name: msgspec.json.decode(fields[name], type=kind) for name, kind in kinds.items() if fields.get(name)

@@ -89,6 +89,7 @@ class Store:
         row = {
             **msgspec.structs.asdict(summary),
             "options": as_json(summary.options),
+            "conditions": as_json(summary.conditions),
             "result": as_json(summary.result),
             "error": as_json(summary.error),
         }
@@ -137,7 +138,7 @@ class Store:
         tenant: str,
         summary: str,
         *,
-        status: Literal["succeeded", "failed"],
+        status: Literal["succeeded", "partial", "failed"],
         result: SummaryResult | None = None,
         error: Failure | None = None,
         at: datetime,

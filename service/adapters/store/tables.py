@@ -41,6 +41,7 @@ summaries = sa.Table(
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
     sa.Column("options", sa.Text, nullable=False),
+    sa.Column("conditions", sa.Text, nullable=False, server_default="{}"),
     sa.Column("error", sa.Text),
     sa.Column("result", sa.Text),
     sa.Index("summaries_newest", "tenant", "created_at", "id"),

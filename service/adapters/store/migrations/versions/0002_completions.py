@@ -10,7 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables, and a column for how a summary is to be made."""
+    op.add_column("summaries", sa.Column("conditions", sa.Text, nullable=False, server_default="{}"))
     op.create_table(
         "completions",
         sa.Column("tenant", sa.Text, nullable=False, server_default="local"),
@@ -54,6 +55,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove the tables."""
+    """Remove the tables and the column."""
     for table in ("attempts", "completion_uses", "completions"):
         op.drop_table(table)
+    op.drop_column("summaries", "conditions")

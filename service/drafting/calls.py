@@ -1,0 +1,159 @@
+"""Questions to the model: rendered, sent, read by the contract, and asked back once when a reply cannot be used."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from service.core import chunking, contract, prompts
+from service.core.errors import MalformedCompletion
+from service.core.strict_json import parse_json
+from service.core.types import Completion, CompletionRequest, Length, Message, Options, Stage, Usage, Value
+
+ABSTRACT_WORDS: Mapping[Length, int] = {"brief": 60, "standard": 120, "detailed": 250}
+POINTS: Mapping[Length, int] = {"brief": 5, "standard": 10, "detailed": 20}
+CHUNK_POINTS = 8
+RESERVE_TOKENS = 150
+"""Kept free in every prompt: for the question back, and for delimiters, whose tokens vary with their digits."""
+_QUESTION_BACK = (
+    "That reply cannot be used. {fault} Reply again with one JSON object that fits the schema, and nothing else."
+)
+_QUESTION_ANEW = (
+    "An earlier reply could not be used. {fault} Reply with one JSON object that fits the schema, and nothing else."
+)
+
+Result = TypeVar("Result")
+
+
+class Model(Value, frozen=True, kw_only=True):
+    """A prompt version and the endpoint it is sent to, as drafting sees them."""
+
+    prompt: prompts.PromptVersion
+    complete: Callable[[CompletionRequest, int], Awaitable[Completion]]
+    """Answers a request whose prompt has so many tokens, by our own count."""
+    invalid: Callable[[CompletionRequest], None]
+    """Told of every answer that did not have the form that was asked for."""
+    count: Callable[[str], int]
+    token_ends: chunking.Ends
+    chunk_tokens: int
+    window: int
+    """Tokens of prompt and answer together, the margin for foreign vocabularies taken off."""
+    slots: int
+
+
+class Calls:
+    """Sends requests and keeps count of what came back."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._answers: list[list[tuple[Completion, int]]] = []
+
+    @property
+    def done(self) -> tuple[tuple[Completion, int], ...]:
+        """What came back, and the tokens of its prompt by our own count; in the order of asking."""
+        return tuple(answer for answers in self._answers for answer in answers)
+
+    async def ask(
+        self, stage: Stage, variables: Callable[[], Mapping[str, str]], repetition: int = 0
+    ) -> contract.Reply:
+        """The reply of a stage. One that cannot be used is asked back once, with what is wrong with it.
+
+        Args:
+            stage: of the prompt version.
+            variables: makes what the stage is given; called in a thread, as rendering hundreds of chunks would hold
+                up the event loop.
+            repetition: of the request.
+
+        Raises:
+            EndpointError: there is no usable answer.
+        """
+        answers: list[tuple[Completion, int]] = []
+        self._answers.append(answers)
+        request, counted = await asyncio.to_thread(self._rendered, stage, variables, repetition)
+        text = await self._complete(request, counted, answers)
+        try:
+            return contract.read(stage, parse_json(text))
+        except MalformedCompletion as error:
+            self.model.invalid(request)
+            again = self._asked_back(request, text, error.detail)
+            return contract.read(stage, parse_json(await self._complete(again, self._count(again), answers)))
+
+    def _rendered(
+        self, stage: Stage, variables: Callable[[], Mapping[str, str]], repetition: int
+    ) -> tuple[CompletionRequest, int]:
+        """The request, and the tokens of its prompt."""
+        front = self.model.prompt.front
+        request = CompletionRequest(
+            prompt=f"{front.name}@{front.version}",
+            stage=stage,
+            messages=prompts.messages(self.model.prompt, stage, variables()),
+            schema_name=f"key_points_{stage}",
+            schema=contract.schema(stage, front.order),
+            max_output_tokens=front.params.max_output_tokens,
+            temperature=front.params.temperature,
+            repetition=repetition,
+        )
+        return request, self._count(request)
+
+    def _asked_back(self, request: CompletionRequest, reply: str, fault: str) -> CompletionRequest:
+        """The request with what is wrong with its reply; without the reply where that is blank or does not fit."""
+        back = (
+            Message(role="assistant", content=reply),
+            Message(role="user", content=_QUESTION_BACK.format(fault=fault)),
+        )
+        again = msgspec.structs.replace(request, messages=(*request.messages, *back))
+        if reply.strip() and self._count(again) + request.max_output_tokens <= self.model.window:
+            return again
+        # In one message with the question: some servers refuse two of the same role in a row.
+        *before, last = request.messages
+        asked = msgspec.structs.replace(last, content=f"{last.content}\n\n{_QUESTION_ANEW.format(fault=fault)}")
+        return msgspec.structs.replace(request, messages=(*before, asked))
+
+    async def _complete(self, request: CompletionRequest, counted: int, answers: list[tuple[Completion, int]]) -> str:
+        completion = await self.model.complete(request, counted)
+        answers.append((completion, counted))
+        return completion.text
+
+    def _count(self, request: CompletionRequest) -> int:
+        return sum(self.model.count(message.content) for message in request.messages)
+
+    def usage(self) -> Usage:
+        """What was asked, reported and estimated apart."""
+        reported = [completion.reported for completion, _ in self.done if completion.reported is not None]
+        unreported = [(completion, counted) for completion, counted in self.done if completion.reported is None]
+        return Usage(
+            calls=len(self.done),
+            prompt_tokens=sum(counts.prompt for counts in reported),
+            completion_tokens=sum(counts.completion for counts in reported),
+            cached_tokens=sum(counts.cached for counts in reported),
+            estimated_prompt_tokens=sum(counted for _, counted in unreported),
+            estimated_completion_tokens=sum(self.model.count(completion.text) for completion, _ in unreported),
+        )
+
+
+async def together(waiting: Iterable[Coroutine[object, object, Result]]) -> list[Result]:
+    """All results, in order; the first error ends the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in waiting]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def room_for(model: Model, stage: Stage, around: Mapping[str, str]) -> int:
+    """Tokens that material may have in a prompt of a stage; `around` are the variables with the material left out."""
+    taken = sum(model.count(message.content) for message in prompts.messages(model.prompt, stage, around))
+    return model.window - model.prompt.front.params.max_output_tokens - RESERVE_TOKENS - taken
+
+
+def request_line(options: Options, *, points: int) -> str:
+    """What the caller wants, in a few sentences for the model."""
+    words = options.max_words or ABSTRACT_WORDS[options.length]
+    wanted = [f"Give about {points} key points and an abstract of at most {words} words."]
+    if options.focus:
+        wanted.append(f"The reader is most interested in: {prompts.clean(options.focus)}.")
+    language = f"in the language with the code {options.language}" if options.language else "in the document's language"
+    wanted.append(f"Write {language}; quotes stay as they are.")
+    return " ".join(wanted)

@@ -1,0 +1,96 @@
+"""Drafts held against their sources, with one batched repair call for the points that do not stand up."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from service.core import contract, grounding, prompts, repairing
+from service.core.errors import EndpointError, EndpointRejected
+from service.core.types import Draft, DraftLine, DraftPoint, Dropped, Evidence, Source, Verification
+from service.drafting.calls import Calls, room_for
+
+
+async def ground(
+    calls: Calls, drafts: Sequence[Draft], index: grounding.Index, sources: Mapping[str, Source]
+) -> tuple[list[Draft], Verification]:
+    """The drafts with what stands up to the sources, after one batched repair call for what does not."""
+    points = [point for draft in drafts for point in draft.points]
+    # A quote that is nowhere takes milliseconds in a long text: not on the event loop.
+    places = await asyncio.to_thread(repairing.located, points, index)
+    matches = [place.match for own in places for place in own if isinstance(place, Evidence)]
+    failures = repairing.failing(points, places)
+    mended, lost = await _repair(calls, failures, index, sources)
+    verification = Verification(
+        points_given=len(points),
+        points_kept=len(points) - len(lost),
+        quotes_given=sum(map(len, places)),
+        exact=matches.count("exact"),
+        normalised=matches.count("normalised"),
+        ellipsis=matches.count("ellipsis"),
+        fuzzy=matches.count("fuzzy"),
+        repaired=len(mended),
+        dropped=tuple(lost.values()),
+    )
+    kept: list[Draft] = []
+    start = 0
+    for draft in drafts:
+        end = start + len(draft.points)
+        kept.append(_kept(draft, [None if at in lost else mended.get(at, points[at]) for at in range(start, end)]))
+        start = end
+    return kept, verification
+
+
+async def _repair(
+    calls: Calls, failures: Sequence[repairing.Failing], index: grounding.Index, sources: Mapping[str, Source]
+) -> tuple[dict[int, DraftPoint], dict[int, Dropped]]:
+    """The points that a repair call mended, and those that are lost, by position."""
+    lost = {failure.position: repairing.dropped(failure) for failure in failures}
+    if not failures:
+        return {}, lost
+    variables = {"points": "", "schema": prompts.schema_text("repair", calls.model.prompt.front.order)}
+    room = room_for(calls.model, "repair", variables)
+    block = await asyncio.to_thread(_shown, failures, sources, calls, room)
+    if block is None:
+        return {}, lost
+    try:
+        reply = await calls.ask("repair", lambda: {**variables, "points": block.text})
+    except EndpointRejected:
+        raise
+    except EndpointError:
+        # What cannot be mended is dropped and listed; what was paid for stays.
+        return {}, lost
+    assert isinstance(reply, contract.RepairReply)  # noqa: S101 - for mypy: the stage says so
+    offered = repairing.apply(reply, block)
+    places = await asyncio.to_thread(repairing.located, list(offered.values()), index)
+    still = {failure.position for failure in repairing.failing(list(offered.values()), places)}
+    mended = {position: point for at, (position, point) in enumerate(offered.items()) if at not in still}
+    return mended, {position: entry for position, entry in lost.items() if position not in mended}
+
+
+def _shown(
+    failures: Sequence[repairing.Failing], sources: Mapping[str, Source], calls: Calls, room: int
+) -> repairing.Shown | None:
+    """As many of the failures as there is room for, halved until they fit; nothing where not even one does."""
+    while failures:
+        block = repairing.shown(failures, sources)
+        if calls.model.count(block.text) <= room:
+            return block
+        failures = failures[: len(failures) // 2]
+    return None
+
+
+def _kept(draft: Draft, points: Sequence[DraftPoint | None]) -> Draft:
+    """A draft without its lost points, and without the sentences that cite one that is lost or was reworded."""
+    place: dict[int, int] = {}
+    kept: list[DraftPoint] = []
+    for at, point in enumerate(points):
+        if point is not None:
+            place[at] = len(kept)
+            kept.append(point)
+    # A sentence was written from the words that its points had.
+    sound = {at for at, point in enumerate(points) if point is not None and point.text == draft.points[at].text}
+    lines = tuple(
+        DraftLine(text=line.text, points=tuple(place[n] for n in line.points))
+        for line in draft.abstract
+        if line.points and sound.issuperset(line.points)
+    )
+    return Draft(headline=draft.headline, abstract=lines, points=tuple(kept))

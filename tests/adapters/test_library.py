@@ -1,0 +1,192 @@
+"""The prompts folder: what loads, what is held against the lock, and what is released."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from service.adapters.library import load, read_lock, release
+from service.core.errors import BadPrompt
+
+PROMPTS = Path(__file__).parents[2] / "prompts"
+V1 = (PROMPTS / "news" / "v1.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with one version of one prompt, a draft."""
+    write(tmp_path, "news/v1.md", V1)
+    return tmp_path
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    """Write a file with its folder."""
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def refusal(folder: Path) -> str:
+    """Why a folder does not load."""
+    with pytest.raises(BadPrompt) as raised:
+        load(folder)
+    return raised.value.detail
+
+
+def numbers(folder: Path) -> tuple[list[int], list[int]]:
+    """Released versions, and drafts."""
+    found = load(folder)
+    return [one.front.version for one in found.released], [one.front.version for one in found.drafts]
+
+
+def test_the_prompts_of_the_project_load() -> None:
+    """As they are in the folder, with whatever is released."""
+    found = load(PROMPTS)
+    assert "news" in {one.front.name for one in (*found.released, *found.drafts)}
+
+
+def test_a_version_is_a_draft_until_it_is_released(folder: Path) -> None:
+    """Only the lock makes a version."""
+    assert numbers(folder) == ([], [1])
+    (draft,) = load(folder).drafts
+    release(folder, draft)
+    assert numbers(folder) == ([1], [])
+    assert read_lock(folder) == {"news": {"1": draft.digest}}
+    assert sorted(path.name for path in folder.iterdir()) == ["lock.json", "news"]
+
+
+def test_releasing_keeps_what_is_released_and_is_the_same_twice(folder: Path) -> None:
+    """The lock grows, and is written in one way."""
+    release(folder, load(folder).drafts[0])
+    write(folder, "news/v2.md", V1.replace("version: 1", "version: 2").replace("one JSON object", "a JSON object"))
+    second = load(folder).drafts[0]
+    release(folder, second)
+    before = (folder / "lock.json").read_bytes()
+    release(folder, second)
+    assert (folder / "lock.json").read_bytes() == before
+    assert numbers(folder) == ([1, 2], [])
+
+
+def test_an_edited_released_version_is_refused_with_both_digests(folder: Path) -> None:
+    """One word is enough; the message names the file and says what to do."""
+    (old,) = load(folder).drafts
+    release(folder, old)
+    write(folder, "news/v1.md", V1.replace("You summarise news", "You summarise articles"))
+    detail = refusal(folder)
+    edited = V1.replace("You summarise news", "You summarise articles")
+    (folder / "lock.json").rename(folder / "aside.json")
+    write(folder, "news/v1.md", edited)
+    (new,) = load(folder).drafts
+    assert all(part in detail for part in ("news/v1.md", old.digest[:12], new.digest[:12], "write a new version"))
+
+
+def test_an_edited_version_is_not_released_again(folder: Path) -> None:
+    """The lock never changes its mind."""
+    (old,) = load(folder).drafts
+    write(folder, "news/v1.md", V1.replace("You summarise news", "You summarise articles"))
+    (new,) = load(folder).drafts
+    release(folder, old)
+    with pytest.raises(BadPrompt, match=r"news@1 is released with the digest .* Write a new version"):
+        release(folder, new)
+    assert read_lock(folder) == {"news": {"1": old.digest}}
+
+
+def test_why_a_released_version_was_made_may_be_edited(folder: Path) -> None:
+    """`change` is for readers, and is not sent."""
+    release(folder, load(folder).drafts[0])
+    write(folder, "news/v1.md", V1.replace("The plain version", "A plain version"))
+    assert numbers(folder) == ([1], [])
+
+
+@pytest.mark.parametrize("change", [lambda text: text.replace("\n", "\r\n"), lambda text: text + "\n\n"])
+def test_line_ends_and_blank_lines_at_the_end_change_nothing(folder: Path, change: Callable[[str], str]) -> None:
+    """A checkout on another system is the same version."""
+    release(folder, load(folder).drafts[0])
+    (folder / "news" / "v1.md").write_bytes(change(V1).encode())
+    assert numbers(folder) == ([1], [])
+
+
+def test_a_released_version_that_is_gone_is_refused(folder: Path) -> None:
+    """Results name it, so it stays readable."""
+    release(folder, load(folder).drafts[0])
+    shutil.rmtree(folder / "news")
+    assert "v1.md is gone, but news@1 is released. Restore it." in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["news/v2.md", "news/version1.md", "news/v01.md", "other/v1.md"])
+def test_a_version_in_the_wrong_place_is_refused(folder: Path, name: str) -> None:
+    """So two files never have one number; the message says where it belongs and what else to do."""
+    write(folder, name, V1)
+    detail = refusal(folder)
+    assert f"{folder / name}:1: version 1 of news belongs into news/v1.md" in detail
+    assert "Move the file, or give the version" in detail
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "v2.md:1: there is no front matter"),
+        ("name: news\n", "Begin with a line “---”"),
+        ("---\nname: news\n", "end it with another"),
+        ("---\nname: news\nversion: [\n---\n", "the front matter does not parse"),
+        ("---\nname: news\nversion: 2\n---\n", "v2.md:1: the front matter does not fit"),
+        (V1.replace("version: 1", "version: 2").replace("{{request}}", "{{wish}}", 1), "{{wish}} is not a variable"),
+    ],
+)
+def test_a_file_that_does_not_parse_is_refused_with_its_place(folder: Path, text: str, words: str) -> None:
+    """File, line and what to write."""
+    write(folder, "news/v2.md", text)
+    detail = refusal(folder)
+    assert str(folder / "news" / "v2.md") in detail
+    assert words in detail
+
+
+def test_lines_are_counted_from_the_start_of_the_file(folder: Path) -> None:
+    """Front matter included, so that an editor goes there."""
+    lines = V1.replace("version: 1", "version: 2").replace("{{request}}", "{{wish}}", 1).split("\n")
+    write(folder, "news/v2.md", "\n".join(lines))
+    at = next(number for number, line in enumerate(lines, 1) if "{{wish}}" in line)
+    assert f"v2.md:{at}: " in refusal(folder)
+
+
+def test_a_file_that_is_not_utf_8_or_not_a_file_is_refused(folder: Path) -> None:
+    """With its name, and not with a traceback."""
+    (folder / "news" / "v2.md").write_bytes(b"---\n\xff\n")
+    assert "is not UTF-8" in refusal(folder)
+    (folder / "news" / "v2.md").unlink()
+    (folder / "news" / "v2.md").mkdir()
+    assert "cannot be read" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [b"", b"[]", b'{"news": 1}', b'{"news": {"one": "x"}}', b'{"news": {"1": 5}}', b"\xff", b'{"news": {"0": ""}}'],
+)
+def test_a_lock_that_is_none_is_refused(folder: Path, lock: bytes) -> None:
+    """It is the word on what may not change: a broken one is not taken for an empty one."""
+    (folder / "lock.json").write_bytes(lock)
+    assert "lock.json is not a lock" in refusal(folder)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """The message names the setting."""
+    assert "PRECIS_PROMPTS_DIR" in refusal(tmp_path / "nowhere")
+
+
+def test_a_lock_that_cannot_be_written_is_refused(folder: Path) -> None:
+    """The message says what to do in a container, and the lock is as it was."""
+    (draft,) = load(folder).drafts
+    (folder / "lock.part").mkdir()
+    with pytest.raises(BadPrompt, match="mount a folder of your own"):
+        release(folder, draft)
+    assert read_lock(folder) == {}
+
+
+def test_other_files_are_left_alone(folder: Path) -> None:
+    """Readings beside the prompts, labels, and text files are no versions."""
+    write(folder, "README.md", "# Prompts")
+    write(folder, "news/notes.txt", "notes")
+    (folder / "labels.json").write_text(json.dumps({}), encoding="utf-8")
+    assert numbers(folder) == ([], [1])

@@ -1,0 +1,136 @@
+"""Recorded answers of a language model become summaries that can be checked, with no network at all."""
+
+import asyncio
+import difflib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from service import bootstrap
+from service.adapters import library
+from service.adapters.store import StoredSummary
+from service.core.types import Conditions, Document, Options, SummaryResult
+from service.jobs import Jobs
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+RECORDINGS = ROOT / "tests/recordings"
+SEEDS = sorted((ROOT / "seeds").glob("*.txt"))
+LONG = ROOT / "tests/texts/harbour-inquiry.txt"
+
+Run = tuple[str, Path, tuple[Path, ...]]
+RUNS: tuple[Run, ...] = (
+    *((f"{prompt} {seed.stem[:3]}", RECORDINGS, (seed,)) for prompt in ("news@1",) for seed in SEEDS),
+    ("news@1 together", RECORDINGS, tuple(SEEDS)),
+    ("news@1 harbour-inquiry", RECORDINGS / "harbour-inquiry", (LONG,)),
+)
+"""Every run that was recorded: prompt and name, folder, files."""
+
+
+def documents(files: tuple[Path, ...]) -> tuple[Document, ...]:
+    """The files as the command line reads them."""
+    return tuple(
+        Document(id=f"d{number}", text=file.read_bytes().decode(), name=file.name)
+        for number, file in enumerate(files, 1)
+    )
+
+
+async def replayed(run: Run, database: Path, prompts_dir: str | None = None) -> StoredSummary:
+    """The summary that a run's recordings give."""
+    name, folder, files = run
+    configured = Settings(
+        database_url=f"sqlite:///{database}",
+        endpoint_mode="replay",
+        recordings_dir=str(folder),
+        prompts_dir=prompts_dir,
+    )
+    async with bootstrap.open_jobs(configured) as jobs:
+        return await made(jobs, files, name.split()[0])
+
+
+async def made(jobs: Jobs, files: tuple[Path, ...], prompt: str) -> StoredSummary:
+    """A finished summary of some files."""
+    summary = await jobs.submit("local", documents(files), Options(), Conditions(prompt=prompt))
+    return await jobs.wait("local", summary.id, wait_s=60)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SummaryResult]:
+    """The result of every run, by its name."""
+    found: dict[str, SummaryResult] = {}
+    for run in RUNS:
+        summary = asyncio.run(replayed(run, tmp_path_factory.mktemp("replay") / "precis.db"))
+        assert summary.status == "succeeded", (run[0], summary.error)
+        assert summary.result is not None
+        found[run[0]] = summary.result
+    return found
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run[0])
+def test_every_quote_is_the_source_at_its_offsets(results: dict[str, SummaryResult], run: Run) -> None:
+    """Whatever a model wrote, what is shown stands in the text, outside what was masked."""
+    result = results[run[0]]
+    texts = {document.id: document.text for document in documents(run[2])}
+    masked = {facts.id: facts.masked for facts in result.documents}
+    evidence = [place for point in result.key_points for place in point.evidence]
+    assert evidence
+    for place in evidence:
+        assert texts[place.document][place.start : place.end] == place.quote
+        assert not any(place.start < span.end and span.start < place.end for span in masked[place.document])
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run[0])
+def test_every_point_given_is_accounted_for(results: dict[str, SummaryResult], run: Run) -> None:
+    """A point is kept, merged away or dropped with a reason; the abstract stands on points that were kept."""
+    result = results[run[0]]
+    assert result.engine == "llm"
+    assert result.manifest.prompt is not None
+    assert (result.manifest.prompt.name, result.manifest.prompt.version) == ("news", 1)
+    assert result.verification.points_kept == len(result.key_points)
+    checked = result.verification
+    assert checked.points_given == checked.points_kept + checked.merged_away + len(checked.dropped)
+    assert checked.merged_away >= 0
+    kept = {point.id for point in result.key_points}
+    assert result.abstract
+    assert all(line.key_points and set(line.key_points) <= kept for line in result.abstract)
+    assert result.gaps == ()
+
+
+def test_a_text_that_fits_takes_one_call(results: dict[str, SummaryResult]) -> None:
+    """A seed is one question, and one more where quotes have to be asked for again."""
+    for seed in SEEDS:
+        result = results[f"news@1 {seed.stem[:3]}"]
+        assert result.usage.calls == (1 if not result.verification.repaired else 2) or result.verification.dropped
+
+
+def test_the_long_text_is_read_in_five_chunks_or_more(results: dict[str, SummaryResult]) -> None:
+    """With a context window of 8,000 tokens, its chunks are asked for one by one, and merged."""
+    assert results["news@1 harbour-inquiry"].usage.calls > 5
+
+
+def test_every_recording_is_used(results: dict[str, SummaryResult]) -> None:
+    """What no replay asks for would only look like evidence."""
+    asked = {key for result in results.values() for key in result.manifest.request_keys}
+    recorded = {json.loads(path.read_text(encoding="utf-8"))["key"] for path in RECORDINGS.rglob("*@*/*.json")}
+    assert recorded == asked
+
+
+async def test_one_changed_word_of_a_prompt_makes_its_replay_fail(tmp_path: Path) -> None:
+    """Recordings are found by all that is sent; what differs from the nearest one is shown."""
+    prompts = tmp_path / "prompts"
+    shutil.copytree(ROOT / "prompts", prompts)
+    (prompts / "lock.json").unlink()
+    version = prompts / "news/v1.md"
+    before = version.read_text(encoding="utf-8")
+    version.write_text(before.replace("Use only what the document says.", "Use what the document says."), "utf-8")
+    loaded = library.load(prompts)
+    library.release(prompts, loaded.drafts[0])
+    summary = await replayed(RUNS[0], tmp_path / "precis.db", prompts_dir=str(prompts))
+    assert summary.status == "failed"
+    assert summary.error is not None
+    assert summary.error.code == "recording_missing"
+    changed = [line for line in summary.error.detail.splitlines() if line[:1] in "+-" and "the document says." in line]
+    assert len(changed) == 2
+    assert difflib.SequenceMatcher(None, changed[0][1:], changed[1][1:]).ratio() > 0.9
