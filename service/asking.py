@@ -3,19 +3,43 @@
 In order: the memo, the summary's budget, the journal, the endpoint, the journal again, the memo.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from weakref import WeakValueDictionary
 
-from service.adapters.endpoint import Attempt, Endpoint
+from service.adapters.endpoint import PATH, Attempt, Endpoint
 from service.adapters.store import Memo, Store
 from service.core import chunking, prompts
-from service.core.errors import BudgetSpent, FieldError, InvalidRequest
-from service.core.types import Completion, CompletionRequest, Conditions, Usage, Value
+from service.core.errors import (
+    BudgetSpent,
+    ContextOverflow,
+    EndpointError,
+    EndpointRejected,
+    EndpointThrottled,
+    FieldError,
+    InvalidRequest,
+)
+from service.core.types import Budget, Completion, CompletionRequest, Conditions, Usage, Value
+from service.core.wire import encode, request_key
 from service.drafting import Model
 
 ASSUMED_WINDOW_TOKENS = 16_000
 """Where an endpoint does not say how long its context is; a prompt that does not fit is cut again."""
+LOOK_S = 5.0
+"""Longest that an endpoint is waited for to say how long its context is."""
+LOOK_AGAIN = timedelta(minutes=5)
 _MILLION = 1_000_000
+_NOT_BILLED = (EndpointRejected, EndpointThrottled, ContextOverflow)
+"""Errors by which an endpoint says that it has done nothing. What came of other failed calls may be on the bill."""
+_MERGED_TOKENS = 480
+"""Of the points of one part in a merge prompt, for what is kept free."""
+_MERGED_FROM = 2
+"""Parts, as one alone is not merged."""
+
+Mode = Literal["live", "record", "replay"]
 
 
 class Prices(Value, frozen=True, kw_only=True):
@@ -51,6 +75,8 @@ class Asking:
         margin: share of the context window that is left free, since models count by other vocabularies.
         slots: calls that may be in flight.
         prices: of tokens.
+        mode: with `record` and `replay`, recordings stand in for the memo, and the form in which answers are asked for
+            stays as it was at the beginning, so that the same requests come out.
         now: the moment, aware.
     """
 
@@ -69,6 +95,7 @@ class Asking:
         margin: float,
         slots: int,
         prices: Prices,
+        mode: Mode = "live",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.endpoint = endpoint
@@ -76,21 +103,27 @@ class Asking:
         self.prices = prices
         self.models = models
         self.versions = versions
+        self.count = count
+        self.mode = mode
+        self.now = now
         self._default_model = model
         self._default_prompt = prompt
-        self._count = count
         self._token_ends = token_ends
         self._chunk_tokens = chunk_tokens
         self._margin = margin
         self._slots = slots
-        self._now = now
+        # Before anything is learned of the endpoint: what the next process begins with, too.
+        self._start = endpoint.profile()
+        self._looking = asyncio.Lock()
+        self._looked: dict[str, datetime] = {}
+        self._under_way: WeakValueDictionary[tuple[str, str, int], asyncio.Lock] = WeakValueDictionary()
 
     def pinned(self, conditions: Conditions) -> Conditions:
         """The conditions with their prompt pinned to a version and their model named.
 
         Raises:
             NotFound: there is no such prompt.
-            InvalidRequest: the model is not one that a request may name.
+            InvalidRequest: the model is not one that a request may name, or a cost is bounded that nobody knows.
         """
         wanted = prompts.reference(conditions.prompt or self._default_prompt)
         front = prompts.find(wanted, self.versions).front
@@ -99,6 +132,12 @@ class Asking:
             allowed = ", ".join((self._default_model, *self.models))
             fault = FieldError("/model", f"one of {allowed}")
             raise InvalidRequest(f"A request may not name the model {model[:80]!r}.", errors=(fault,))
+        if conditions.budget.max_cost is not None and self.prices.of(0, 0) is None:
+            raise InvalidRequest(
+                "The request bounds its cost, but what tokens cost is not configured. Bound `max_tokens`, or set "
+                "PRECIS_PRICE_PROMPT and PRECIS_PRICE_COMPLETION.",
+                errors=(FieldError("/budget/max_cost", "needs prices"),),
+            )
         return Conditions(
             prompt=f"{front.name}@{front.version}",
             model=model,
@@ -107,26 +146,56 @@ class Asking:
             strict=conditions.strict,
         )
 
+    async def look(self, conditions: Conditions) -> None:
+        """Ask the endpoint how long the context of a model is, where that is not known; it need not answer."""
+        model = conditions.model or self._default_model
+        if self.mode == "replay":
+            return
+        async with self._looking:
+            looked = self._looked.get(model)
+            if self.endpoint.context_window(model=model) or (looked and self.now() < looked + LOOK_AGAIN):
+                return
+            self._looked[model] = self.now()
+            with suppress(EndpointError, TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self.endpoint.models(model=model)
+
     def model(
         self, conditions: Conditions, complete: Callable[[CompletionRequest, int], Awaitable[Completion]]
     ) -> Model:
         """What drafting is given, for pinned conditions."""
-        version = prompts.find(prompts.reference(conditions.prompt or self._default_prompt), self.versions)
         window = self.endpoint.context_window(model=conditions.model) or ASSUMED_WINDOW_TOKENS
         return Model(
-            prompt=version,
+            prompt=self.version(conditions),
             complete=complete,
-            invalid=lambda request: self.endpoint.invalid(request, model=conditions.model),
-            count=self._count,
+            invalid=lambda request: self._judge(request, conditions.model),
+            count=self.count,
             token_ends=self._token_ends,
             chunk_tokens=self._chunk_tokens,
             window=int(window * (1 - self._margin)),
             slots=self._slots,
         )
 
-    def for_summary(self, store: Store, tenant: str, summary: str, conditions: Conditions) -> "Complete":
-        """What answers the requests of one summary."""
-        return Complete(self, Memo(store, tenant, summary), conditions, self._now)
+    def version(self, conditions: Conditions) -> prompts.PromptVersion:
+        """The prompt version that conditions name; raises NotFound."""
+        return prompts.find(prompts.reference(conditions.prompt or self._default_prompt), self.versions)
+
+    async def for_summary(self, store: Store, tenant: str, summary: str, conditions: Conditions) -> "Complete":
+        """What answers the requests of one summary, which may have been worked on before."""
+        memo = Memo(store, tenant, summary)
+        # Only a budget asks what was paid before.
+        before = await memo.attempts() if conditions.budget != Budget() else ()
+        paid = frozenset((one.key, one.repetition) for one in before if one.state == "answered")
+        return Complete(self, memo, conditions, tenant=tenant, paid=paid)
+
+    def key(self, request: CompletionRequest, conditions: Conditions) -> str:
+        """What a request is remembered by, whatever the endpoint was found to refuse meanwhile."""
+        body = encode(request, self._start, model=conditions.model or self._default_model)
+        return request_key("POST", PATH, body)
+
+    def alone(self, tenant: str, key: str, repetition: int) -> asyncio.Lock:
+        """Held while a request is answered: whoever asks the same meanwhile waits, and finds it in the memo."""
+        return self._under_way.setdefault((tenant, key, repetition), asyncio.Lock())
 
     def cost(self, usage: Usage) -> float | None:
         """What a summary cost by the configured prices, with what was estimated in it."""
@@ -135,17 +204,34 @@ class Asking:
             usage.completion_tokens + usage.estimated_completion_tokens,
         )
 
+    def _judge(self, request: CompletionRequest, model: str | None) -> None:
+        """Tell the endpoint's memory that an answer did not validate; not where that would change what is recorded."""
+        if self.mode == "live":
+            self.endpoint.invalid(request, model=model)
+
 
 class Complete:
-    """Answers the requests of one summary; called as a function."""
+    """Answers the requests of one summary; called as a function.
 
-    def __init__(self, asking: Asking, memo: Memo, conditions: Conditions, now: Callable[[], datetime]) -> None:
+    Args:
+        asking: the endpoint.
+        memo: of the summary.
+        conditions: of the summary, pinned.
+        tenant: whose summary it is.
+        paid: keys and repetitions of the requests that were answered for it before.
+    """
+
+    def __init__(
+        self, asking: Asking, memo: Memo, conditions: Conditions, *, tenant: str, paid: frozenset[tuple[str, int]]
+    ) -> None:
         self._asking = asking
         self._memo = memo
         self._conditions = conditions
-        self._now = now
-        self._tokens = 0
-        self._cost = 0.0
+        self._tenant = tenant
+        self._paid = paid
+        self._allowance = Allowance(conditions.budget, asking.prices)
+        self._parts: set[str] = set()
+        """Keys of the map requests that were sent or recalled, questions back aside."""
 
     async def __call__(self, request: CompletionRequest, counted_tokens: int) -> Completion:
         """The completion of a request, from the memo or the endpoint.
@@ -153,11 +239,25 @@ class Complete:
         Raises:
             EndpointError: there is none to be had.
         """
-        endpoint, model = self._asking.endpoint, self._conditions.model
-        known = await self._memo.recall(endpoint.key(request, model=model), request.repetition)
-        if known is not None:
-            return known
-        self._spend(counted_tokens, request.max_output_tokens)
+        asked = self._asking.key(request, self._conditions)
+        async with self._asking.alone(self._tenant, asked, request.repetition):
+            # Recordings are what is remembered, where there are any.
+            known = await self._memo.recall(asked, request.repetition) if self._asking.mode == "live" else None
+            if known is not None:
+                self._parts |= _parts(request, asked)
+                if (known.key, request.repetition) in self._paid:
+                    self._allowance.settle(Amount(), self._taken(known, counted_tokens))
+                return known
+            completion = await self._answered(request, counted_tokens, asked)
+            if self._asking.mode != "replay":
+                await self._memo.remember(completion, request.repetition, self._asking.now(), asked=asked)
+            return completion
+
+    async def _answered(self, request: CompletionRequest, counted_tokens: int, asked: str) -> Completion:
+        """Send a request within the budget, and journal every attempt."""
+        reserved = took = Amount(prompt=counted_tokens, answer=request.max_output_tokens)
+        await self._allowance.reserve(reserved, kept_free=lambda: self._kept_free(request, asked))
+        self._parts |= _parts(request, asked)
         numbers: dict[int, int] = {}
 
         async def journal(attempt: Attempt) -> None:
@@ -173,35 +273,102 @@ class Complete:
                     at=attempt.at,
                 )
 
-        completion = await endpoint.complete(request, counted_tokens=counted_tokens, journal=journal, model=model)
-        await self._memo.remember(completion, request.repetition, self._now())
-        if completion.reported is not None:
-            self._settle(counted_tokens, request.max_output_tokens, completion)
+        try:
+            completion = await self._asking.endpoint.complete(
+                request, counted_tokens=counted_tokens, journal=journal, model=self._conditions.model
+            )
+            took = self._taken(completion, counted_tokens)
+        except _NOT_BILLED:
+            took = Amount()
+            raise
+        finally:
+            self._allowance.settle(reserved, took)
         return completion
 
-    def _spend(self, prompt_tokens: int, most_answer_tokens: int) -> None:
-        """Reserve what a call may take; raises BudgetSpent where that is more than is left."""
-        budget = self._conditions.budget
-        tokens = self._tokens + prompt_tokens + most_answer_tokens
-        cost = self._cost + (self._asking.prices.of(prompt_tokens, most_answer_tokens) or 0.0)
-        if budget.max_tokens is not None and tokens > budget.max_tokens:
-            raise BudgetSpent(
-                f"Another call may take the summary to {tokens:,} tokens; its budget is {budget.max_tokens:,}. Raise "
-                "`budget.max_tokens`, or send less."
-            )
-        if budget.max_cost is not None and cost > budget.max_cost:
-            raise BudgetSpent(
-                f"Another call may take the summary to a cost of {cost:.4f}; its budget is {budget.max_cost:.4f}. "
-                "Raise `budget.max_cost`, or send less."
-            )
-        self._tokens, self._cost = tokens, cost
+    def _taken(self, completion: Completion, counted_tokens: int) -> "Amount":
+        """The tokens that a call took: as reported, else as counted here."""
+        reported = completion.reported
+        if reported is None:
+            return Amount(prompt=counted_tokens, answer=self._asking.count(completion.text))
+        return Amount(prompt=reported.prompt, answer=reported.completion)
 
-    def _settle(self, prompt_tokens: int, most_answer_tokens: int, completion: Completion) -> None:
+    def _kept_free(self, request: CompletionRequest, asked: str) -> "Amount":
+        """What is kept for the merge that must follow where there are several parts: without it, all is lost."""
+        parts = len(self._parts | _parts(request, asked))
+        if self._conditions.budget == Budget() or request.stage == "merge" or parts < _MERGED_FROM:
+            return Amount()
+        version = self._asking.version(self._conditions)
+        instructions = version.stages["merge"]
+        schema = prompts.schema_text("merge", version.front.order)
+        around = sum(map(self._asking.count, (instructions.system, instructions.user, schema)))
+        return Amount(prompt=around + parts * _MERGED_TOKENS, answer=version.front.params.max_output_tokens)
+
+
+def _parts(request: CompletionRequest, key: str) -> set[str]:
+    """The part of the text that a request is about, by its key; none for other stages and for questions back."""
+    asked_back = any(message.role == "assistant" for message in request.messages)
+    return {key} if request.stage == "map" and not asked_back else set()
+
+
+class Amount(Value, frozen=True, kw_only=True):
+    """Tokens of prompts and answers."""
+
+    prompt: int = 0
+    answer: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(prompt=self.prompt + other.prompt, answer=self.answer + other.answer)
+
+    def __sub__(self, other: "Amount") -> "Amount":
+        return Amount(prompt=self.prompt - other.prompt, answer=self.answer - other.answer)
+
+
+class Allowance:
+    """What a summary may still take of its budget: reserved before a call is sent, and settled when it has ended."""
+
+    def __init__(self, budget: Budget, prices: Prices) -> None:
+        self._budget = budget
+        self._prices = prices
+        self._settled = Amount()
+        self._reserved = Amount()
+        self._changed = asyncio.Event()
+
+    async def reserve(self, amount: Amount, *, kept_free: Callable[[], Amount]) -> None:
+        """Reserve what a call may take at most; waits for calls under way, which mostly take less.
+
+        Args:
+            amount: of the call.
+            kept_free: what must be left when it has ended.
+
+        Raises:
+            BudgetSpent: it is more than is left.
+        """
+        while fault := self._fault(self._settled + self._reserved + amount + kept_free()):
+            if self._reserved == Amount():
+                raise BudgetSpent(fault)
+            await self._changed.wait()
+        self._reserved += amount
+
+    def settle(self, reserved: Amount, took: Amount) -> None:
         """Put what a call took in place of what was reserved for it."""
-        assert completion.reported is not None  # noqa: S101 - for mypy: the caller looked
-        took = completion.reported
-        prices = self._asking.prices
-        self._tokens += took.prompt + took.completion - prompt_tokens - most_answer_tokens
-        self._cost += (prices.of(took.prompt, took.completion) or 0.0) - (
-            prices.of(prompt_tokens, most_answer_tokens) or 0.0
-        )
+        self._reserved -= reserved
+        self._settled += took
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _fault(self, total: Amount) -> str | None:
+        """Say what is over the budget."""
+        most_tokens, most_cost = self._budget.max_tokens, self._budget.max_cost
+        tokens = total.prompt + total.answer
+        if most_tokens is not None and tokens > most_tokens:
+            return (
+                f"Another call, with what must follow it, may take the summary to {tokens:,} tokens; its budget is "
+                f"{most_tokens:,}. Raise `budget.max_tokens`, or send less."
+            )
+        cost = self._prices.of(total.prompt, total.answer) or 0.0
+        if most_cost is not None and cost > most_cost:
+            return (
+                f"Another call, with what must follow it, may take the summary to a cost of {cost:.4f}; its budget is "
+                f"{most_cost:.4f}. Raise `budget.max_cost`, or send less."
+            )
+        return None

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from service import __version__, data
 from service.adapters import language, library, recordings, tokens
-from service.adapters.endpoint import Endpoint, EndpointSettings, Overrides, open_transport, pinned
+from service.adapters.endpoint import Endpoint, EndpointSettings, Overrides, network, open_transport, pinned
 from service.adapters.store import Store
 from service.asking import Asking, Prices
 from service.core.errors import BadSettings
@@ -77,7 +77,8 @@ async def open_asking(settings: Settings) -> AsyncIterator[Asking | None]:
         vocabulary = await asyncio.to_thread(_vocabulary, settings.encoding)
         yield Asking(
             endpoint=endpoint,
-            url=configured.base_url if settings.endpoint_mode != "replay" else "replayed recordings",
+            # without user, password and query, since it stands in results
+            url=network.shown(configured) if settings.endpoint_mode != "replay" else "replayed recordings",
             model=configured.model,
             models=tuple(name.strip() for name in settings.models.split(",") if name.strip()),
             versions=loaded.released,
@@ -88,10 +89,11 @@ async def open_asking(settings: Settings) -> AsyncIterator[Asking | None]:
             margin=settings.token_margin,
             slots=configured.slots,
             prices=Prices(prompt=settings.price_prompt, completion=settings.price_completion),
+            mode=settings.endpoint_mode,
         )
         if settings.endpoint_mode == "record":
             recordings.save_endpoint(
-                _recordings_folder(settings),
+                recordings_folder(settings),
                 recordings.EndpointRecord(
                     model=configured.model,
                     profile=endpoint.profile(),
@@ -162,7 +164,7 @@ def _record(settings: Settings) -> recordings.EndpointRecord | None:
     """How the endpoint was addressed when it was recorded, for a replay."""
     if settings.endpoint_mode != "replay":
         return None
-    folder = _recordings_folder(settings)
+    folder = recordings_folder(settings)
     record = recordings.load_endpoint(folder)
     if record is None:
         raise BadSettings(f"There is no {recordings.ENDPOINT_FILE} in {folder}, so nothing was recorded there.")
@@ -171,13 +173,15 @@ def _record(settings: Settings) -> recordings.EndpointRecord | None:
 
 def _transport(settings: Settings, configured: EndpointSettings) -> httpx.AsyncBaseTransport | None:
     if settings.endpoint_mode == "replay":
-        return recordings.ReplayTransport(_recordings_folder(settings))
+        return recordings.ReplayTransport(recordings_folder(settings))
     if settings.endpoint_mode == "record":
-        return recordings.RecordingTransport(open_transport(configured), _recordings_folder(settings))
+        folder, secrets = recordings_folder(settings), network.secrets(configured)
+        return recordings.RecordingTransport(open_transport(configured), folder, secrets=secrets)
     return None
 
 
-def _recordings_folder(settings: Settings) -> Path:
+def recordings_folder(settings: Settings) -> Path:
+    """The folder that recordings are written to or replayed from; raises BadSettings where none is set."""
     if settings.recordings_dir is None:
         raise BadSettings(
             f"PRECIS_ENDPOINT_MODE is {settings.endpoint_mode}, but no folder is set. Name it in PRECIS_RECORDINGS_DIR."

@@ -17,6 +17,7 @@ from service.adapters.store import Failure, Page, Status, Store, StoredSummary, 
 from service.asking import Asking
 from service.core.errors import (
     EndpointError,
+    EndpointUnavailable,
     FieldError,
     Incomplete,
     InternalError,
@@ -219,23 +220,37 @@ class Jobs:
 
     async def _result(self, stored: StoredSummary, documents: Sequence[Document]) -> SummaryResult:
         """The summary by the configured endpoint, by the extractive engine where there is none or it may stand in."""
-        if self._asking is None:
+        if stored.conditions.prompt is None:
+            # Accepted while no endpoint was configured, and so without calls.
             return await pipeline.summarise(documents, stored.options, tools=self._tools)
-        complete = self._asking.for_summary(self.store, stored.tenant, stored.id, stored.conditions)
-        engaged = pipeline.Engaged(
-            model=self._asking.model(stored.conditions, complete),
-            endpoint=self._asking.url,
-            name=stored.conditions.model or "",
-        )
         try:
-            result = await pipeline.summarise(documents, stored.options, tools=self._tools, engaged=engaged)
+            return await self._asked(stored, documents)
         except EndpointError as error:
             if stored.conditions.fallback != "extractive":
                 raise
             log.warning("summary_falls_back", summary=stored.id, code=error.code)
-            result = await pipeline.summarise(documents, stored.options, tools=self._tools)
+            try:
+                result = await pipeline.summarise(documents, stored.options, tools=self._tools)
+            except NeedsModel:
+                # What is asked for only a model can do: then the endpoint's fault is what there is to say.
+                raise error from None
             text = f"The endpoint failed, so the sources' own sentences were used, as asked for. {error.detail}"
             return replace(result, caveats=(Caveat(code="fallback", text=text), *result.caveats))
+
+    async def _asked(self, stored: StoredSummary, documents: Sequence[Document]) -> SummaryResult:
+        """The summary by the configured endpoint; raises EndpointError."""
+        conditions = stored.conditions
+        if self._asking is None:
+            raise EndpointUnavailable(
+                f"The summary was accepted for {conditions.prompt}, and no endpoint is configured any more. Set "
+                "PRECIS_BASE_URL and PRECIS_MODEL again, and ask anew."
+            )
+        await self._asking.look(conditions)
+        complete = await self._asking.for_summary(self.store, stored.tenant, stored.id, conditions)
+        engaged = pipeline.Engaged(
+            model=self._asking.model(conditions, complete), endpoint=self._asking.url, name=conditions.model or ""
+        )
+        result = await pipeline.summarise(documents, stored.options, tools=self._tools, engaged=engaged)
         return replace(result, usage=replace(result.usage, cost=self._asking.cost(result.usage)))
 
     def _pinned(self, conditions: Conditions) -> Conditions:

@@ -88,11 +88,13 @@ class RecordingTransport(httpx.AsyncBaseTransport):
     Args:
         inner: sends the requests.
         folder: that the files go into; it is made when it is missing.
+        secrets: a reply that repeats one of them, as errors do that come under a 200, is not written down.
     """
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, folder: Path) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, folder: Path, *, secrets: Sequence[str] = ()) -> None:
         self._inner = inner
         self._folder = folder
+        self._secrets = tuple(secret.encode() for secret in secrets)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its reply is kept once it was read to its end."""
@@ -113,6 +115,8 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         path = _file(self._folder, about, key)
 
         def keep(chunks: Sequence[bytes]) -> None:
+            if any(secret in b"".join(chunks) for secret in self._secrets):
+                return
             replied = Replied(status=response.status_code, headers=kept, chunks=[_as_text(chunk) for chunk in chunks])
             recording = Recording(
                 key=key, repetition=about.repetition, stage=about.stage, request=asked, response=replied

@@ -1,6 +1,7 @@
 """The command line: `precis`. Commands import what they need when they run, so that `--help` is quick."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -25,6 +26,7 @@ _GATEWAY_TIMEOUT = 504
 
 LENGTHS = ("brief", "standard", "detailed")
 LONGEST_FOCUS = 500
+LANGUAGE = re.compile(r"[a-z]{2,3}")
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 endpoint, 4 time."
 
 
@@ -85,6 +87,13 @@ def _bounded(_: click.Context, __: click.Parameter, focus: str | None) -> str | 
     return focus
 
 
+def _language(_: click.Context, __: click.Parameter, language: str | None) -> str | None:
+    """The language as the API takes it."""
+    if language is not None and not LANGUAGE.fullmatch(language):
+        raise click.BadParameter(f"{language!r} is no language code: two or three small letters, such as en.")
+    return language
+
+
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_CODES + " Settings are PRECIS_* variables; `precis config` shows them.",
@@ -106,7 +115,12 @@ def precis(context: click.Context, config: str | None, database_url: str | None,
 @click.option("--length", type=click.Choice(LENGTHS), default="standard", show_default=True)
 @click.option("--max-words", type=click.IntRange(10, 10_000), metavar="N", help="Bound on the words of the key points.")
 @click.option("--focus", callback=_bounded, metavar="TEXT", help="A topic that the choice leans towards.")
-@click.option("--language", metavar="CODE", help="Language of the summary; another than the text's needs a model.")
+@click.option(
+    "--language",
+    callback=_language,
+    metavar="CODE",
+    help="Language of the summary, such as en; another than the text's needs a model.",
+)
 @click.option("--prompt", metavar="NAME[@N]", help="Prompt, or version of one, that a model is sent.")
 @click.option("--model", metavar="NAME", help="Model, of those that PRECIS_MODELS allows.")
 @click.option("--strict", is_flag=True, help="Fail where a part could not be read.")
@@ -119,7 +133,7 @@ def precis(context: click.Context, config: str | None, database_url: str | None,
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     metavar="FILE",
-    help="Write there; .json, .md and .html choose the form.",
+    help="Write there; .txt, .md, .html and .json choose the form.",
 )
 @click.pass_context
 def run_summarise(context: click.Context, /, record: str | None, replay: str | None, **arguments: object) -> int:

@@ -36,6 +36,8 @@ _DOCUMENT = re.compile(r"/documents/(\d+)")
 
 Form = Literal["terminal", "json", "markdown", "html"]
 _FORMS: dict[str, Form] = {
+    "": "terminal",
+    ".txt": "terminal",
     ".json": "json",
     ".md": "markdown",
     ".markdown": "markdown",
@@ -110,7 +112,7 @@ async def _run(settings: Settings, arguments: Arguments, form: Form) -> int:
             worst = max(worst, _code(one.summary))
         if made:
             _write(made, arguments, form)
-        if worst == EXIT_TIME:
+        if any(one.summary.status not in FINISHED for one in made):
             _leave(worst, "precis: gave up waiting; `precis serve` finishes what is begun when it starts")
     return worst
 
@@ -251,7 +253,15 @@ def _print(made: Sequence[Made], console: Console) -> None:
 
 def _form(arguments: Arguments) -> Form:
     ending = arguments.output.suffix.lower() if arguments.output else ""
-    form: Form = "json" if arguments.as_json else _FORMS.get(ending, "terminal")
+    if ending not in _FORMS:
+        raise click.UsageError(
+            f"-o {arguments.output}: a summary is written as .txt, .md, .html or .json, not {ending}."
+        )
+    form: Form = "json" if arguments.as_json else _FORMS[ending]
+    if arguments.as_json and _FORMS[ending] in ("html", "markdown"):
+        raise click.UsageError(
+            f"--json writes JSON, and {arguments.output} promises another form. Leave one of them out."
+        )
     if form == "html" and arguments.each and len(arguments.files) > 1:
         raise click.UsageError("--each with several files makes several pages; write them one by one, or as .md.")
     return form

@@ -164,7 +164,7 @@ _STANCE_WORDS: tuple[tuple[Stance, str], ...] = (
         "planned",
         (
             r"will|won['’]t|shall|set to|about to|going to(?! (?:even|great\w*|new|an?|the|his|her|its|their)\b)"
-            r"|aim(?:s|ing|ed)? to|plan(?:s|ned|ning)?|expect(?:s|ed)? to"
+            r"|aim(?:s|ing|ed)? to|plan(?:s|ned)?|(?<!\bthe )planning|expect(?:s|ed)? to"
             r"|scheduled|intend(?:s|ed)?|upcoming|hop(?:e|es|ed|ing) to|prepar(?:e|es|ing) to|attempt(?:s|ing)? to"
             r"|yet to|teaming up"
         ),
@@ -286,7 +286,7 @@ _VERB = (
 )
 _SPEECH = re.compile(rf"\b{_VERB}\b", re.IGNORECASE)
 _NAME = r"[A-Z][\w.’'-]*(?:\s+(?:(?:of|de|van|von|the)\s+)?[A-Z][\w.’'-]*){0,3}"
-_AUX = r"(?:\s+(?:has|have|had|also|long|quickly|previously|already|since)){0,3}"
+_AUX = r"(?:\s+(?:has|have|had|also|long|quickly|previously|already|since|each|both|later)){0,3}"
 _PATTERNS = (
     re.compile(rf"(?P<who>{_NAME})(?:,[^,.]{{1,80}},)?{_AUX}\s+{_VERB}\b"),
     re.compile(rf",\s+(?P<who>{_NAME}),{_AUX}\s+{_VERB}\b"),
@@ -297,7 +297,7 @@ _STOP = (
     r"|when|while|because|after|before|since|is|are|was|were|be|been|has|have|had|do|does|did|will|would|can|could|may|might"
     r"|must|should|not|of|for|from|at|in|on|to|by|with|about|against|over|under|into|close|familiar|cited|compiled"
     r"|conducted|filed|issued|made|obtained|posted|prepared|published|quoted|released|reviewed|seen|sent|shared|written"
-    r"|say|saying|said|says|tells?|told)\b"
+    r"|say|saying|said|says|tells?|told|each|both|all|also|now|later|earlier|himself|herself|itself|themselves)\b"
 )
 """Words that do not belong to the noun before them, or are none."""
 _WORD = rf"(?!{_STOP})(?:(?:[A-Z]\.){{2,}}|[\w’'-]+)"

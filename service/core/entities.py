@@ -1,63 +1,17 @@
 """Names in the sources, with their other forms: who is meant where. The rules know English."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from service.core.types import Entity, EntityType, Mention, Sentence, Source
+from service.core.names import Named, acronyms_of, find_names
+from service.core.types import Entity, EntityType, Mention, Source
 
-_TOKEN = re.compile(r"[^\W\d_][\w.’'&-]*|\d+|[^\w\s]")
-_WORK = re.compile(r"\*(?P<title>[A-Z][^*\n]{1,80})\*")
-_TITLED = re.compile(r"[“\"](?P<title>(?:[A-Z][\w’-]*:?)(?:\s(?:[A-Z][\w’-]*:?|of|the|and|in|a|to)){0,6})[”\"]")
-_OFFICES = frozenset({"CEO", "CFO", "COO", "CTO"})
-_ACRONYM = re.compile(
-    r"(?<![\w’-])(?P<full>(?:[A-Z][\w’-]*\s+(?:(?:of|for|and|the)\s+)*){1,6}[A-Z][\w’-]*)\s+\((?P<short>[A-Z]{2,8})\)"
-)
-_BEFORE_FIRST = frozenset(["", *"“‘\"'(:—"])
-_CONNECTORS = frozenset({"of", "de", "van", "von", "der", "al", "bin"})
-_POSSESSIVE = re.compile(r"(?<=\w)['’]s?$")
-_NEVER = frozenset(
-    """
-    The A An This That These Those It Its He She They We You I His Her Their Our My Your Who What When Where Why How If
-    In On At By For From To Of With Without As But And Or Nor So Yet While Whether Although Though Because Since After
-    Before Until During Despite Unlike Like Among Between Under Over Into Then There Here Now Today Yesterday Tomorrow
-    However Meanwhile Instead Still Even Just Only Also Not No Yes Every Each All Some Many Most Few Several Another
-    Other Others One Two Three Four Five Six Seven Eight Nine Ten First Second Third Last Next More Less Both Either
-    Neither Such According Perhaps Maybe Whatever Let Please See Read
-    Later Earlier Soon Recently Eventually Finally Afterwards Inside Outside Within Throughout Against Around Across
-    Behind Beyond Near Above Below Together Once Twice Asked Said
-    January February March April May June July August September October November December
-    Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mr Mrs Ms Dr Mr. Mrs. Ms. Dr. Uh Ok
-    """.split()
-)
-_PARTICIPLE = re.compile(r"(?:ed|ing|ly)$")
-_DEMONYM = re.compile(r"(?:ian|ean|ese|ish|can)$")
-_ORGANISATION = re.compile(
-    r"\b(?:Inc|Corp|Corporation|Company|Co|Ltd|LLC|Group|Studios?|Pictures|University|College|Institute|Agency|Council"
-    r"|Committee|Commission|Ministry|Department|Bank|Party|Union|Court|Police|Association|Foundation|Times|Post|News"
-    r"|Press|Origin)\b\.?"
-)
-_PLACE = re.compile(
-    r"\b(?:Station|Beach|Harbour|Harbor|Mount|Lake|River|Street|Island|Emirates|States|Kingdom|Earth|Mars|Moon)\b"
-)
-_ROLE = re.compile(
-    r"\b(?:astronaut|director|producer|filmmaker|actor|actress|reporter|president|minister|senator|writer|author|singer"
-    r"|star|cosmonauts?|entrepreneur|CEO|team|partner|son|daughter|wife|husband|by)\s+$"
-)
-_PERSON_VERB = re.compile(r"^\s+(?:said|says|told|has|had|was|wrote|argued|joked|plays|holds|announced|confirmed)\b")
+_SUFFIXES = frozenset({"Jr", "Sr", "II", "III"})
+_LONGEST_PART = 3
+"""Words of a name that another may leave parts out of: beyond that they are of two institutions, not of one person."""
+_IMPERSONAL: tuple[EntityType, ...] = ("organisation", "place", "other")
 _FEWEST_MENTIONS = 2
-
-
-class _Named(NamedTuple):
-    """One place where a name stands."""
-
-    form: str
-    document: str
-    start: int
-    end: int
-    sentence: int
-    type: EntityType | None
 
 
 def entities(sources: Sequence[Source], cited: Iterable[tuple[str, int, int]] = ()) -> tuple[Entity, ...]:
@@ -72,10 +26,10 @@ def entities(sources: Sequence[Source], cited: Iterable[tuple[str, int, int]] = 
         cited: (document, start, end) of evidence.
 
     """
-    named = [name for source in sources if source.language in (None, "en") for name in _names(source)]
+    named = [name for source in sources if source.language in (None, "en") for name in find_names(source)]
     spans = list(cited)
     found: list[Entity] = []
-    for group in _groups(named, _acronyms(sources)):
+    for group in _groups(named, acronyms_of(sources)):
         mentions = sorted(group.mentions, key=lambda m: (group.order(m.document), m.start))
         in_evidence = any(
             mention.document == document and mention.start < end and start < mention.end
@@ -101,155 +55,20 @@ class _Group(NamedTuple):
     name: str
     type: EntityType
     conflict: tuple[str, ...]
-    mentions: tuple[_Named, ...]
+    mentions: tuple[Named, ...]
     documents: tuple[str, ...]
 
     def order(self, document: str) -> int:
         return self.documents.index(document)
 
 
-# --- finding names ---------------------------------------------------------------------------------------------------
-
-
-def _names(source: Source) -> list[_Named]:
-    text, readable = source.text, [s for s in source.readable if not _shouted(source.text[s.start : s.end])]
-    inside, lower = _capitalised_inside(text, readable)
-    found: list[_Named] = []
-    for sentence in readable:
-        body = text[sentence.start : sentence.end]
-        taken: list[tuple[int, int]] = []
-        for pattern in (_WORK, _TITLED):
-            for match in pattern.finditer(body):
-                taken.append(match.span())
-                start, end = (sentence.start + at for at in match.span("title"))
-                found.append(_Named(match["title"], source.document.id, start, end, sentence.number, "work"))
-        for start, end in _runs(body, inside, lower):
-            if any(a < end and start < b for a, b in taken):
-                continue
-            form = body[start:end]
-            found.append(
-                _Named(
-                    form,
-                    source.document.id,
-                    sentence.start + start,
-                    sentence.start + end,
-                    sentence.number,
-                    _type(form, body[:start], body[end:]),
-                )
-            )
-    return found
-
-
-def _shouted(sentence: str) -> bool:
-    """Whether capitals say nothing about names: most letters are, or there are none."""
-    letters = [c for c in sentence if c.isalpha()]
-    return not letters or sum(c.isupper() for c in letters) * 2 > len(letters)
-
-
-def _capitalised_inside(text: str, sentences: Sequence[Sentence]) -> tuple[Counter[str], Counter[str]]:
-    """How often each word is capitalised inside a sentence, and how often it is in small letters."""
-    inside: Counter[str] = Counter()
-    lower: Counter[str] = Counter()
-    for sentence in sentences:
-        before = ""
-        for match in _TOKEN.finditer(text, sentence.start, sentence.end):
-            word = match[0]
-            if word[0].isupper() and before not in _BEFORE_FIRST:
-                inside[_POSSESSIVE.sub("", word)] += 1
-            elif word[0].islower():
-                lower[_POSSESSIVE.sub("", word)] += 1
-            before = word
-    return inside, lower
-
-
-def _runs(body: str, inside: Counter[str], lower: Counter[str]) -> list[tuple[int, int]]:
-    """Spans of runs of capitalised words within a sentence."""
-    tokens = list(_TOKEN.finditer(body))
-    runs: list[tuple[int, int]] = []
-    at = 0
-    while at < len(tokens):
-        if not _starts_name(tokens, at, inside, lower):
-            at += 1
-            continue
-        last = at
-        while not _ends_name(tokens[last][0]):
-            after = last + 1
-            if after < len(tokens) and tokens[after][0] in _CONNECTORS and last + 2 < len(tokens):  # "Isle of Man"
-                after += 1
-            if after >= len(tokens) or not _joins(body, tokens[last], tokens[after], connected=after > last + 1):
-                break
-            last = after
-        start, end = tokens[at].start(), tokens[last].end()
-        form = _POSSESSIVE.sub("", body[start:end])
-        if not re.search(r"\b(?:[A-Z]|Jr|Sr|Inc|Co|Ltd|Corp)\.$", form):
-            form = form.rstrip(".-&'’")
-        no_name = last == at and (form in _OFFICES or _DEMONYM.search(form) is not None)
-        if len(form) > 1 and not no_name:
-            runs.append((start, start + len(form)))
-        at = last + 1
-    return runs
-
-
-def _starts_name(tokens: Sequence[re.Match[str]], at: int, inside: Counter[str], lower: Counter[str]) -> bool:
-    if not tokens[at][0][0].isupper():
-        return False
-    word = _POSSESSIVE.sub("", tokens[at][0])
-    if word in _NEVER or word.rstrip(".") in _NEVER:
-        return False
-    if at > 0 and tokens[at - 1][0] not in _BEFORE_FIRST:
-        return True
-    following = tokens[at + 1][0] if at + 1 < len(tokens) else ""
-    if _PARTICIPLE.search(word) and not inside[word]:
-        return False
-    if following[:1].isupper() and not following.isupper():
-        return True
-    return inside[word] > 0 or (lower[word.lower()] == 0 and any(c.isupper() for c in word[1:]))
-
-
-def _ends_name(token: str) -> bool:
-    return _POSSESSIVE.search(token) is not None and token[-1] in "s’'"
-
-
-def _joins(body: str, before: re.Match[str], after: re.Match[str], *, connected: bool) -> bool:
-    word = after[0]
-    between = body[before.end() : after.start()]
-    return (
-        word[0].isupper()
-        and _POSSESSIVE.sub("", word) not in _NEVER | _OFFICES
-        and (between.strip() in _CONNECTORS if connected else between == " ")
-    )
-
-
-def _type(form: str, before: str, after: str) -> EntityType | None:
-    if _ORGANISATION.search(form):
-        return "organisation"
-    if _PLACE.search(form):
-        return "place"
-    if _ROLE.search(before) or _PERSON_VERB.match(after):
-        return "organisation" if form.isupper() else "person"
-    if form.isupper() or any(c.isupper() for c in form[1:].partition(" ")[0]) or any(c.isdigit() for c in form):
-        return "organisation"
-    return None
-
-
 # --- which names are one ---------------------------------------------------------------------------------------------
-
-
-def _acronyms(sources: Sequence[Source]) -> dict[str, str]:
-    """Short forms that a text introduces: "International Space Station (ISS)"."""
-    return {
-        match["short"]: match["full"]
-        for source in sources
-        for sentence in source.readable
-        for match in _ACRONYM.finditer(source.text, sentence.start, sentence.end)
-        if "".join(word[0] for word in match["full"].split() if word[0].isupper()) == match["short"]
-    }
 
 
 class _Links:
     """Which forms mean one entity (union-find)."""
 
-    def __init__(self, by_form: Mapping[str, Sequence[_Named]]) -> None:
+    def __init__(self, by_form: Mapping[str, Sequence[Named]]) -> None:
         self.by_form = by_form
         self._parent = {form: form for form in by_form}
 
@@ -269,9 +88,9 @@ class _Links:
         return gathered.values()
 
 
-def _groups(named: Sequence[_Named], acronyms: Mapping[str, str]) -> list[_Group]:
+def _groups(named: Sequence[Named], acronyms: Mapping[str, str]) -> list[_Group]:
     """Names that mean one entity, in order of first mention."""
-    by_form: dict[str, list[_Named]] = defaultdict(list)
+    by_form: dict[str, list[Named]] = defaultdict(list)
     for name in named:
         by_form[name.form].append(name)
     links = _Links(by_form)
@@ -327,18 +146,20 @@ def _given(form: str) -> str:
 
 
 def _surname(form: str) -> str:
-    parts = [part for part in form.split() if part.rstrip(".") not in ("Jr", "Sr", "II", "III")]
+    parts = [part for part in form.split() if part.rstrip(".") not in _SUFFIXES]
     return parts[-1] if parts else form
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether one full name only leaves out parts of the other."""
-    a, b = (set(form.replace(".", "").split()) for form in (one, other))
-    return a <= b or b <= a
+    """Whether one full name only leaves out parts of the other; initials and "Jr." are no parts of their own."""
+    a, b = ({part for part in form.replace(".", "").split() if len(part) > 1} - _SUFFIXES for form in (one, other))
+    return max(len(a), len(b)) <= _LONGEST_PART and (a <= b or b <= a)
 
 
-def _one_person(by_form: Mapping[str, Sequence[_Named]], one: str, other: str, surname: str) -> bool:
-    """Whether a document treats two full names with one surname as one: see `entities`."""
+def _one_person(by_form: Mapping[str, Sequence[Named]], one: str, other: str, surname: str) -> bool:
+    """Whether a document treats two full names with one surname as one person: see `entities`."""
+    if any(name.type in _IMPERSONAL or name.kin for form in (one, other) for name in by_form[form]):
+        return False
     for document in {name.document for name in by_form[one]} & {name.document for name in by_form[other]}:
         mine = {name.sentence for name in by_form[one] if name.document == document}
         theirs = {name.sentence for name in by_form[other] if name.document == document}
@@ -348,11 +169,18 @@ def _one_person(by_form: Mapping[str, Sequence[_Named]], one: str, other: str, s
     return False
 
 
-def _majority(named: Sequence[_Named], forms: Sequence[str]) -> EntityType:
+def _majority(named: Sequence[Named], forms: Sequence[str]) -> EntityType:
+    """What most mentions say; those by the full name, where there are any that say something, know best."""
     votes = Counter(name.type for name in named if name.type is not None)
     if votes and votes.most_common(1)[0][0] == "work":
         return "work"
-    surnames = {_surname(form) for form in forms if " " in form}
-    if any(form in surnames for form in forms) and not votes["organisation"] > votes["person"]:
+    if any(name.called for name in named):
+        return "person"
+    votes = Counter(name.type for name in named if name.type is not None and " " in name.form) or votes
+    full = [form for form in forms if " " in form]
+    parts = {_surname(form) for form in full} | {_given(form) for form in full}
+    alone = [name for name in named if name.form in parts]
+    personal = sum(not name.article for name in alone) > len(alone) / 2
+    if personal and votes["person"] >= sum(votes[impersonal] for impersonal in _IMPERSONAL):
         return "person"
     return votes.most_common(1)[0][0] if votes else "other"

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core import cues
+from service.core import cues, datelines
+from service.core.markup import is_heading, plain, unmarked
 from service.core.text import count_words, is_blank, stems
 from service.core.types import (
     Attribution,
@@ -44,6 +45,9 @@ _SHORT = 7
 _LEAST_LIMIT = 60
 _WHOLE = 20
 """Words up to which a text may be its own summary: a single sentence cannot be made shorter."""
+_LEADS = 5
+"""Sentences at the top of a document among which its news stands."""
+_LONGEST_LEAD = 40
 _LONGEST_HEADLINE = 24
 _MUST_SHARE = 1 / 3
 _FOCUS_WEIGHT = 3.0
@@ -52,6 +56,8 @@ _NO_SUBJECT = re.compile(
     r"|the report|yet|and|or|so|then|still|also|instead|meanwhile|moreover|for example)\b",
     re.IGNORECASE,
 )
+_LATE_SUBJECT = re.compile(r"^[A-Z][a-z]+\b[^,.:;]{0,120},\s+(?:he|she|it|they)\b")
+"""Who is meant stands before the sentence: "In a letter on Monday, it said ..."."""
 _DIALOGUE = re.compile(r"^[A-Z][\w. ]{0,24}:\s+\S")
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w’-]+")
 _EMPTY_STEMS = frozenset(
@@ -72,6 +78,8 @@ class Candidate(NamedTuple):
     document: Document
     sentence: Sentence
     text: str
+    body: str
+    """The text without the marks of a list, a quotation or a heading before it."""
     position: int
     """Counted from 0 among the readable sentences of its document."""
     words: int
@@ -110,11 +118,9 @@ def draft(sources: Sequence[Source], options: Options) -> Draft:
     must = set(by_score[: max(1, round(len(chosen) * _MUST_SHARE))])
     in_order = sorted(chosen)
     points = tuple(_point(candidates, i, copies.get(i, ()), must=i in must) for i in in_order)
-    short = [
-        i for i in by_score if candidates[i].words <= _LONGEST_HEADLINE and not _NO_SUBJECT.match(candidates[i].text)
-    ]
+    best = _headline(candidates, scores, by_score, anywhere=focus is not None)
     return Draft(
-        headline=_plain(candidates[(short or by_score)[0]].text),
+        headline=_title(sources) or plain(candidates[best].text),
         abstract=tuple(DraftLine(text=point.text, points=(n,)) for n, point in enumerate(points)),
         points=points,
     )
@@ -158,8 +164,10 @@ def _candidates(sources: Sequence[Source], max_words: int | None = None) -> list
         social = _social_paragraphs(source)
         for position, sentence in enumerate(source.readable):
             text = source.text[sentence.start : sentence.end]
-            candidate = Candidate(source.document, sentence, text, position, count_words(text), source.language)
-            if sentence.paragraph in social or _LINK.search(text):
+            body = unmarked(text)
+            candidate = Candidate(source.document, sentence, text, body, position, count_words(body), source.language)
+            apart = is_heading(text) or datelines.is_furniture(body)
+            if apart or sentence.paragraph in social or _LINK.search(text):
                 rest.append(candidate)
             else:
                 (found if candidate.words >= _FEWEST_WORDS else short).append(candidate)
@@ -177,7 +185,7 @@ def _distinct(candidates: Sequence[Candidate]) -> tuple[list[Candidate], dict[in
     kept: list[Candidate] = []
     copies: dict[int, list[Candidate]] = {}
     for candidate in candidates:
-        index = index_of.setdefault(_plain(candidate.text), len(kept))
+        index = index_of.setdefault(plain(candidate.text), len(kept))
         if index == len(kept):
             kept.append(candidate)
         elif candidate.document.id not in {one.document.id for one in (kept[index], *copies.get(index, ()))}:
@@ -223,7 +231,7 @@ def _terms(candidates: Sequence[Candidate]) -> Terms:
 def _scores(candidates: Sequence[Candidate], terms: Terms, focus: Floats | None) -> Floats:
     position = np.array([1 / (1 + 0.1 * candidate.position) for candidate in candidates])
     central = _pagerank(terms, focus)
-    signs = np.array([_cues(candidate.text, candidate.words) for candidate in candidates])
+    signs = np.array([_cues(candidate.body, candidate.words) for candidate in candidates])
     score: Floats = (position + central / max(central.max(), 1e-12) + signs) / 3
     return score if focus is None else (score + _FOCUS_WEIGHT * focus) / (1 + _FOCUS_WEIGHT)
 
@@ -317,9 +325,65 @@ def _choose(candidates: Sequence[Candidate], terms: Terms, scores: Floats, *, li
     return chosen or [int(np.lexsort((-scores, lengths))[0])]
 
 
+def _title(sources: Sequence[Source]) -> str | None:
+    """The title of the only document: as its sender states it, else the first-level heading at its top."""
+    if len(sources) != 1:
+        return None
+    (source,) = sources
+    first = next((source.text[sentence.start : sentence.end] for sentence in source.readable), "")
+    heading = plain(first) if first.startswith("# ") and is_heading(first) else None
+    return source.document.title or heading
+
+
+def _headline(candidates: Sequence[Candidate], scores: Floats, chosen: Sequence[int], *, anywhere: bool) -> int:
+    """Index of the sentence that may stand alone above the summary.
+
+    The best of those at the top of the documents (`anywhere`: of all that are chosen), one that is chosen before one
+    that is not; where none can stand alone, the best of the chosen ones that are short and have a subject.
+
+    Args:
+        candidates: all sentences.
+        scores: of each.
+        chosen: indices of the key points, best first.
+        anywhere: whether the news that is asked for may stand further down.
+
+    """
+    fit = [i for i in (chosen if anywhere else _top(candidates)) if _stands_alone(candidates[i])]
+    if fit:
+        return min(fit, key=lambda i: (i not in chosen, -scores[i], i))
+    short = [
+        i for i in chosen if candidates[i].words <= _LONGEST_HEADLINE and not _NO_SUBJECT.match(candidates[i].body)
+    ]
+    return (short or chosen)[0]
+
+
+def _top(candidates: Sequence[Candidate]) -> list[int]:
+    """Indices of the first sentences of each document."""
+    seen = Counter[str]()
+    top: list[int] = []
+    for index, candidate in enumerate(candidates):
+        seen[candidate.document.id] += 1
+        if seen[candidate.document.id] <= _LEADS:
+            top.append(index)
+    return top
+
+
+def _stands_alone(candidate: Candidate) -> bool:
+    """Whether a sentence says who and what, without the ones around it."""
+    line = plain(candidate.text)
+    unclear = _NO_SUBJECT.match(line) or _LATE_SUBJECT.match(line) or cues.is_quotation(line)
+    return (
+        candidate.words <= _LONGEST_LEAD
+        and not unclear
+        and line[0] not in "“‘«„\"'"
+        and "?" not in line
+        and _NAME.search(line) is not None
+    )
+
+
 def _point(candidates: Sequence[Candidate], index: int, copies: Sequence[Candidate], *, must: bool) -> DraftPoint:
     candidate = candidates[index]
-    text = candidate.text
+    text, body = candidate.text, candidate.body
     english = candidate.language in (None, "en")
     quotes = tuple(
         DraftQuote(quote=one.text, document=one.document.id, sentence=one.sentence.number)
@@ -327,31 +391,26 @@ def _point(candidates: Sequence[Candidate], index: int, copies: Sequence[Candida
     )
     importance: Importance = "must" if must else "should"
     if not english:
-        return DraftPoint(text=_plain(text), quotes=quotes, importance=importance)
+        return DraftPoint(text=plain(text), quotes=quotes, importance=importance)
     return DraftPoint(
-        text=_plain(text),
+        text=plain(text),
         quotes=quotes,
         importance=importance,
-        kind=cues.kind(text),
-        stance=cues.stance(text),
-        polarity=cues.polarity(text),
+        kind=cues.kind(body),
+        stance=cues.stance(body),
+        polarity=cues.polarity(body),
         attribution=_attribution(candidates, index),
-        numbers=cues.numbers(text),
-        dates=cues.dates(text),
+        numbers=cues.numbers(body),
+        dates=cues.dates(body),
     )
 
 
 def _attribution(candidates: Sequence[Candidate], index: int) -> Attribution:
     """Who says it; a sentence that only goes on quoting has the speaker of the one before."""
     candidate = candidates[index]
-    found = cues.attribution(candidate.text)
-    if found == Attribution() and cues.is_quotation(candidate.text) and index > 0:
+    found = cues.attribution(candidate.body)
+    if found == Attribution() and cues.is_quotation(candidate.body) and index > 0:
         before = candidates[index - 1]
         if before.document.id == candidate.document.id and before.sentence.paragraph == candidate.sentence.paragraph:
-            return cues.attribution(before.text)
+            return cues.attribution(before.body)
     return found
-
-
-def _plain(text: str) -> str:
-    """A sentence as a line: one space where the source wraps, emphasis marks gone."""
-    return re.sub(r"\*(?=\S)([^*\n]+)\*", r"\1", " ".join(text.split()))

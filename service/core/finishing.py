@@ -345,7 +345,7 @@ def _caveats(sources: Sequence[Source], facts: Sequence[DocumentFacts], points: 
         yield Caveat(
             code="hedged",
             text=f"{_some(hedged, points, 'key point')} {'is' if len(hedged) == 1 else 'are'} reported, claimed, "
-            f"conditional, joke or opinion, not stated as fact: {', '.join(point.id for point in hedged)}.",
+            f"conditional, opinion or joke, not stated as fact: {', '.join(point.id for point in hedged)}.",
             evidence=tuple(place for point in hedged for place in point.evidence),
         )
     unchecked = [source for source in sources if source.language != "en"]

@@ -3,9 +3,10 @@
 Offsets are Unicode code points, half open (`end` is exclusive), into the text of a document: `text[start:end]`.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 OFFSET_UNIT = "code_points"
 SCHEMA_VERSION = "1"
@@ -38,6 +39,11 @@ CaveatCode = Literal[
     "fallback",
 ]
 
+AskedLength = Annotated[
+    Length, Meta(description="At most 80, 200 or 500 words of the sources’ own; of a model’s abstract 60, 120 or 250.")
+]
+AskedPlan = Annotated[Plan, Meta(description="Long texts in many small chunks (`detail`) or in few (`latency`).")]
+
 
 class Value(msgspec.Struct, frozen=True, kw_only=True):
     """A frozen value, its fields named where it is built. msgspec and mypy want both said again in every subclass."""
@@ -66,15 +72,14 @@ class Document(Value, frozen=True, kw_only=True):
 class Options(Value, frozen=True, kw_only=True):
     """How a summary should turn out."""
 
-    length: Length = "standard"
+    length: AskedLength = "standard"
     max_words: int | None = None
     """Upper bound on the words of the abstract; of the key points too, where they are sentences of the sources."""
     focus: str | None = None
     """A topic that the choice leans towards."""
     language: str | None = None
     """ISO 639-1 code the summary should be written in; the text's own when missing."""
-    plan: Plan = "detail"
-    """How long texts are cut: many small chunks (`detail`) or as few as the slots allow (`latency`)."""
+    plan: AskedPlan = "detail"
 
 
 class Budget(Value, frozen=True, kw_only=True):
@@ -288,7 +293,7 @@ class Evidence(Value, frozen=True, kw_only=True):
     prefix: str
     """Up to 32 characters before the quote, so that it can be found again in an edited text."""
     suffix: str
-    match: Match
+    match: Annotated[Match, Meta(description="How what the engine copied differs from `quote`, the source's own text.")]
 
 
 class Check(Value, frozen=True, kw_only=True):
@@ -304,17 +309,25 @@ class KeyPoint(Value, frozen=True, kw_only=True):
 
     id: str
     text: str
-    importance: Importance
-    kind: Kind
-    stance: Stance
-    polarity: Polarity
+    importance: Annotated[Importance, Meta(description="`must`: a reader has to know it; `should`: worth knowing.")]
+    kind: Annotated[Kind, Meta(description="What sort of point it is.")]
+    stance: Annotated[
+        Stance,
+        Meta(
+            description="How far the source stands behind it: as fact (`asserted`), passed on (`reported`), said "
+            "with an interest (`claimed`), hanging on something (`conditional`), a judgement (`opinion`), and so on."
+        ),
+    ]
+    polarity: Annotated[Polarity, Meta(description="`negated` where it says that something is not so.")]
     attribution: Attribution
     evidence: tuple[Evidence, ...]
     numbers: tuple[Number, ...] = ()
     dates: tuple[Date, ...] = ()
     entities: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
-    verdict: Verdict = "verified"
+    verdict: Annotated[
+        Verdict, Meta(description="`verified`: quotes located, no check found fault; else `flagged`.")
+    ] = "verified"
 
 
 class Mention(Value, frozen=True, kw_only=True):

@@ -58,7 +58,8 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _point(number: int, point: KeyPoint, names: Mapping[str, str]) -> Iterator[str]:
-    yield f"{number}. **{escape(point.text)}**"
+    claim = escape(point.text)
+    yield f"{number}. **{claim}**" if point.importance == "must" else f"{number}. {claim}"
     yield f"   ({point.id}: {escape(phrases.qualities(point))})"
     for evidence in point.evidence:
         yield f"   - {escape(names[evidence.document])}, {phrases.place(evidence)}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from service.core.markup import plain
 from service.core.types import Document, DocumentFacts, Entity, Evidence, KeyPoint, MaskedSpan, SummaryResult
 
 _SHOWN = 60
@@ -20,18 +21,28 @@ def names(result: SummaryResult) -> Mapping[str, str]:
 
 def overview(result: SummaryResult) -> str:
     """One line on what was made of what."""
-    verified = sum(point.verdict == "verified" for point in result.key_points)
     documents = count(len(result.documents), "document")
     length = result.length
     size = length.abstract_words if result.engine == "llm" else length.key_point_words
     words = f"{size} words ({length.asked}, at most {length.max_words})"
-    points = f"{verified} of {count(len(result.key_points), 'point')} verified"
-    return f"{ENGINES[result.engine]} · {documents} · {words} · {points}"
+    return f"{ENGINES[result.engine]} · {documents} · {words} · {located(result)}"
+
+
+def located(result: SummaryResult) -> str:
+    """For how many points every quote stands in its source letter for letter, and how many a check found fault with."""
+    exact = sum(all(evidence.match == "exact" for evidence in point.evidence) for point in result.key_points)
+    flagged = sum(point.verdict == "flagged" for point in result.key_points)
+    points = count(len(result.key_points), "point")
+    return f"{exact} of {points} {'has' if exact == 1 else 'have'} exact quotes" + f", {flagged} flagged" * bool(
+        flagged
+    )
 
 
 def qualities(point: KeyPoint) -> str:
-    """How a point stands: importance, kind, stance, speaker."""
-    parts: list[str] = [point.importance, point.kind]
+    """How a point stands: importance, kind, stance, speaker; nothing twice."""
+    parts: list[str] = [point.importance]
+    if (point.kind, point.stance) != ("plan", "planned"):
+        parts.append(point.kind)
     if point.stance != "asserted":
         parts.append(point.stance)
     if point.polarity == "negated":
@@ -50,7 +61,7 @@ def place(evidence: Evidence) -> str:
 
 def adds(point: KeyPoint, evidence: Evidence) -> bool:
     """Whether the quote says anything that the text of the point does not say already."""
-    return " ".join(evidence.quote.replace("*", "").split()) != point.text
+    return plain(evidence.quote) != point.text
 
 
 def entity(found: Entity) -> str:
@@ -63,10 +74,11 @@ def document(facts: DocumentFacts, result: SummaryResult) -> str:
     """A document in a line: size, language, date, coverage."""
     coverage = next(c for c in result.coverage.documents if c.document == facts.id)
     read = max(coverage.read, 1)
+    whole = "it" if coverage.read == coverage.characters else "what was read"
     date = {"stated": facts.date.iso, "inferred": f"not before {facts.date.iso}"}.get(facts.date.basis) or "undated"
     return (
         f"{facts.characters:,} characters, {facts.language or 'language unknown'}, {date}; "
-        f"{coverage.cited * 100 // read}% of what was read is cited"
+        f"quotes cover {coverage.cited * 100 // read}% of {whole}"
     )
 
 

@@ -1,6 +1,6 @@
 """A summary for a person at a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -8,29 +8,33 @@ from rich.text import Text
 from service.core.types import Conflict, Document, KeyPoint, SummaryResult
 from service.rendering import phrases
 
+_MOST_NAMES = 12
+
 
 def render(result: SummaryResult, documents: Sequence[Document], console: Console) -> None:
     """Print the summary with its evidence, masked parts and caveats."""
     texts = {document.id: document for document in documents}
     names = phrases.names(result)
     several = len(result.documents) > 1
-    console.print(Text(result.headline, style="bold"))
-    console.print(Text(phrases.overview(result), style="dim"))
+    _hanging(console, "", Text(result.headline, style="bold"), Text(phrases.overview(result), style="dim"))
     if result.engine == "llm":
         console.print()
-        console.print(Text(" ".join(f"{line.text} [{', '.join(line.key_points)}]" for line in result.abstract)))
+        abstract = " ".join(f"{line.text} [{', '.join(line.key_points)}]" for line in result.abstract)
+        _hanging(console, "", Text(abstract))
     shown = None
-    for number, point in enumerate(result.key_points, 1):
+    for point in result.key_points:
         document = point.evidence[0].document
         if several and document != shown:
             console.print()
-            console.print(Text(names[document], style="underline"))
+            _hanging(console, "", Text(names[document], style="underline"))
             shown = document
         console.print()
-        _point(number, point, names, document, console)
-    _section(console, "Conflicts", [_conflict(conflict, names) for conflict in result.conflicts])
+        _point(point, names, document, console)
+    _section(console, "Conflicts", [line for conflict in result.conflicts for line in _conflict(conflict, names)])
     _section(console, "Before you rely on it", [f"{c.code.replace('_', ' ')}: {c.text}" for c in result.caveats])
-    _section(console, "Names", [phrases.entity(entity) for entity in result.entities])
+    entities = [phrases.entity(entity) for entity in result.entities[:_MOST_NAMES]]
+    more = len(result.entities) - len(entities)
+    _section(console, "Names", [*entities, f"and {more} more"] if more else entities)
     lines: list[str] = []
     for facts in result.documents:
         label = phrases.name(facts) + ("" if phrases.name(facts) == facts.id else f" ({facts.id})")
@@ -40,7 +44,7 @@ def render(result: SummaryResult, documents: Sequence[Document], console: Consol
     _section(console, "Dropped", [f"{d.text} ({d.reason}: {d.detail})" for d in result.verification.dropped])
 
 
-def _point(number: int, point: KeyPoint, names: Mapping[str, str], under: str, console: Console) -> None:
+def _point(point: KeyPoint, names: Mapping[str, str], under: str, console: Console) -> None:
     details = [phrases.qualities(point)]
     for evidence in point.evidence:
         where = "" if evidence.document == under else f"{names[evidence.document]}, "
@@ -48,7 +52,7 @@ def _point(number: int, point: KeyPoint, names: Mapping[str, str], under: str, c
         details.append(where + phrases.place(evidence) + quote)
     details += [f"{check.severity}: {check.detail}" for check in point.checks]
     claim = Text(point.text, style="bold" if point.importance == "must" else "")
-    _hanging(console, f"{number:>2}.", claim, Text("\n".join(details), style="dim"))
+    _hanging(console, f"{point.id:>3} ", claim, Text("\n".join(details), style="dim"))
 
 
 def _section(console: Console, title: str, lines: Sequence[str]) -> None:
@@ -57,24 +61,24 @@ def _section(console: Console, title: str, lines: Sequence[str]) -> None:
         console.print(Text(title, style="bold"))
         for line in lines:
             depth = len(line) - len(line.lstrip())
-            _hanging(console, " " * (1 + depth), Text(line.lstrip()))
+            _hanging(console, " " * (2 + depth), Text(line.lstrip()))
 
 
 def _hanging(console: Console, margin: str, *blocks: Text) -> None:
     """Print blocks beside a margin, every line of them; lines end where their words end."""
-    room = max(20, console.width - len(margin) - 1)
+    room = max(20, console.width - len(margin))
     first = True
     for block in blocks:
         for line in block.wrap(console, room):
             line.rstrip()
-            console.print(Text.assemble(margin if first else " " * len(margin), " ", line), soft_wrap=True)
+            console.print(Text.assemble(margin if first else " " * len(margin), line), soft_wrap=True)
             first = False
 
 
-def _conflict(conflict: Conflict, names: Mapping[str, str]) -> str:
-    sides = " / ".join(
-        f"{names[evidence.document]}, sentence {evidence.sentence}: “{evidence.quote}”"
-        for side in conflict.sides
-        for evidence in side.evidence
-    )
-    return f"{conflict.kind}, {conflict.scope} documents: {conflict.note} {sides}"
+def _conflict(conflict: Conflict, names: Mapping[str, str]) -> Iterator[str]:
+    """What cannot both hold, and below it a line for each quote of a side, with the points that rest on it."""
+    yield f"{conflict.kind}, {conflict.scope} documents: {conflict.note}"
+    for side in conflict.sides:
+        points = f"{', '.join(side.key_points)}: " if side.key_points else ""
+        for evidence in side.evidence:
+            yield f"  {points}{names[evidence.document]}, sentence {evidence.sentence}: “{evidence.quote}”"

@@ -2,7 +2,6 @@
 
 import asyncio
 import codecs
-import difflib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -21,13 +20,15 @@ from service.core.errors import (
     FieldError,
     InvalidRequest,
     MalformedBody,
+    NothingToRead,
     TooLarge,
     UnreadableFile,
     UnsupportedMedia,
 )
 from service.core.types import Budget, Conditions, Document, Options
 from service.jobs import check_count
-from service.web.shapes import BudgetBody, DocumentBody, OptionsBody, Query, SummaryBody
+from service.web.misfits import SHOWN, cut, escaped, misfit
+from service.web.shapes import DocumentBody, OptionsBody, Query, SummaryBody
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -35,8 +36,6 @@ ACCEPTED = (JSON, *extraction.SUPPORTED, MULTIPART)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-SHOWN = 200
-"""Characters of what a caller sent that a message repeats."""
 _NOT_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
 """Codecs of Python that no text is sent in; some take quadratic time."""
 
@@ -123,8 +122,10 @@ def _check_characters(documents: Sequence[Document], limits: Limits) -> None:
 
 def _unsupported(kind: str) -> UnsupportedMedia:
     was = f"{kind!r} is not read" if kind else "There is no Content-Type"
-    hint = " (curl sends a form unless told otherwise: -H 'Content-Type: text/plain')" if "form-url" in kind else ""
-    return UnsupportedMedia(f"{was}{hint}. Send one of {', '.join(ACCEPTED)}.")
+    how = ""
+    if not kind or "form-url" in kind:
+        how = " With curl: -H 'Content-Type: application/json' for JSON, -H 'Content-Type: text/plain' for a text."
+    return UnsupportedMedia(f"{was}. Send one of {', '.join(ACCEPTED)}.{how}")
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ def _from_json(body: bytes, limits: Limits) -> Ask:
         # a BOM becomes a space, so that offsets stay those of the body
         ask = msgspec.json.decode(text.replace("\ufeff", "   ", 1) if text[:1] == "\ufeff" else text, type=SummaryBody)
     except msgspec.ValidationError as error:
-        raise _misfit(str(error), SummaryBody) from None
+        raise misfit(str(error), SummaryBody) from None
     except msgspec.DecodeError as error:
         _refuse_surrogates(text)
         what = str(error).removesuffix(".")
@@ -157,7 +158,9 @@ def _from_json_document(body: DocumentBody, position: int, limits: Limits) -> Do
     given = [name for name in ("text", "html", "markdown") if getattr(body, name) is not None]
     if len(given) != 1:
         has = " and ".join(given) or "none of them"
-        fault = FieldError(f"/documents/{position}", f"give one of `text`, `html` and `markdown`; this has {has}")
+        unfetched = ". A `url` only says where it was published, and is not fetched" if body.url and not given else ""
+        what = f"give one of `text`, `html` and `markdown`; this has {has}{unfetched}"
+        fault = FieldError(f"/documents/{position}", what)
         raise InvalidRequest("A document needs one text.", errors=(fault,))
     _check_date(body.published_at, f"/documents/{position}/published_at")
     document = Document(
@@ -170,6 +173,9 @@ def _from_json_document(body: DocumentBody, position: int, limits: Limits) -> Do
         language=body.language,
         media_type={"text": "text/plain", "html": "text/html", "markdown": "text/markdown"}[given[0]],
     )
+    if extraction.is_address(document.text):
+        fault = FieldError(f"/documents/{position}/{given[0]}", extraction.ADDRESS)
+        raise NothingToRead("A document is nothing but an address.", errors=(fault,))
     if body.html is None:
         return document
     try:
@@ -197,49 +203,10 @@ def _strings(value: object, pointer: str) -> Iterator[tuple[str, str]]:
         yield pointer, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _strings(item, f"{pointer}/{_escaped(key)}")
+            yield from _strings(item, f"{pointer}/{escaped(key)}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _strings(item, f"{pointer}/{index}")
-
-
-def _escaped(name: str) -> str:
-    """A name as a part of a JSON Pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def _misfit(message: str, struct: type[msgspec.Struct], *, prefix: str = "/") -> InvalidRequest:
-    """What msgspec found wrong, with a pointer to it and, for an unknown field, the nearest known one."""
-    # the last one, since a name that the caller chose stands before it
-    what, at, where = message.rpartition(" - at `$")
-    what = what if at else message
-    where = where if at else ""
-    pointer = re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", where.rstrip("`")).replace(".", "/")
-    if prefix != "/":
-        pointer = pointer.removeprefix("/")
-    unknown = re.search(r"unknown field `(.*)`", what, re.DOTALL)
-    if unknown:
-        name = _cut(unknown[1])
-        near = difflib.get_close_matches(name, _fields_at(struct, pointer), n=1, cutoff=0.5)
-        advice = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(_fields_at(struct, pointer))}."
-        pointer = f"{pointer}/{_escaped(name)}" if prefix == "/" else name
-        return InvalidRequest(f"There is no field `{name}`; {advice}", errors=(FieldError(pointer, advice),))
-    detail = _cut(what[:1].lower() + what[1:])
-    return InvalidRequest(f"A field does not fit: {detail}.", errors=(FieldError(pointer, detail),))
-
-
-def _fields_at(struct: type[msgspec.Struct], pointer: str) -> tuple[str, ...]:
-    if struct is SummaryBody and pointer.startswith("/documents"):
-        struct = DocumentBody
-    elif struct is SummaryBody and pointer.startswith("/options"):
-        struct = OptionsBody
-    elif struct is SummaryBody and pointer.startswith("/budget"):
-        struct = BudgetBody
-    return struct.__struct_fields__
 
 
 def _options(body: OptionsBody) -> Options:
@@ -284,12 +251,12 @@ def decode_query(parameters: MultiDict[str], struct: type[S]) -> S:
     given = dict(parameters)
     for name in given:
         if len(parameters.getall(name)) > 1:
-            fault = FieldError(_cut(name), "give it once")
-            raise InvalidRequest(f"The query has `{_cut(name)}` more than once.", errors=(fault,))
+            fault = FieldError(cut(name), "give it once")
+            raise InvalidRequest(f"The query has `{cut(name)}` more than once.", errors=(fault,))
     try:
         return msgspec.convert(given, struct, strict=False)
     except msgspec.ValidationError as error:
-        raise _misfit(str(error), struct, prefix="") from None
+        raise misfit(str(error), struct, query=True) from None
 
 
 def _as_utf8(body: bytes, charset: str | None) -> bytes:
@@ -306,7 +273,7 @@ def _as_utf8(body: bytes, charset: str | None) -> bytes:
         raise MalformedBody(f"The body is not {charset}: the byte at offset {error.start} does not fit.") from None
     except (LookupError, ValueError):
         pass
-    raise UnsupportedMedia(f"The charset {_cut(charset)!r} is not known. Send UTF-8.")
+    raise UnsupportedMedia(f"The charset {cut(charset)!r} is not known. Send UTF-8.")
 
 
 async def _parts(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
@@ -328,7 +295,7 @@ async def _from_form(request: Request[Any, Any, Any], query: Query, limits: Limi
     check_count(len(parts), limits.max_documents)
     for field, part in parts:
         if not isinstance(part, UploadFile):
-            fault = FieldError(f"/{_escaped(_cut(field))}", "not a file; options go into the query")
+            fault = FieldError(f"/{escaped(cut(field))}", "not a file; options go into the query")
             raise InvalidRequest("A form may hold files only.", errors=(fault,))
         kind = part.content_type.partition(";")[0].strip().lower()
         if kind not in extraction.SUPPORTED:

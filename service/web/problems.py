@@ -85,7 +85,7 @@ def kinds() -> Iterator[tuple[str, int, str, str]]:
     """(code, status, title, meaning) of every problem that a caller may meet, for the documentation."""
     found = {code: (status, title, "") for status, (code, title) in _TITLES.items()}
     for error in _subclasses(PrecisError):
-        found[error.code] = (error.status, error.title, (error.__doc__ or "").strip())
+        found[error.code] = (error.status, error.title, (error.__doc__ or "").strip().partition("\n")[0])
     for code, (status, title, meaning) in sorted(found.items(), key=lambda item: (item[1][0], item[0])):
         if code != "bad_settings":
             yield code, status, title, meaning

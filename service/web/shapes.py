@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from service.core.types import Length, Plan
+from service.core.types import AskedLength, AskedPlan
 
 # `(?!\n)$` because `$` alone also fits before a last line end, and these go into headers and paths
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(?!\n)$", description="ISO 639 code, such as `en`.")]
@@ -54,13 +54,13 @@ class DocumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class OptionsBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the summary should turn out."""
 
-    length: Length = "standard"
+    length: AskedLength = "standard"
     max_words: MaxWords | None = None
     focus: Focus | None = None
     language: Annotated[
         Language | None, Meta(description="Of the summary; another than the text's needs a language model.")
     ] = None
-    plan: Annotated[Plan, Meta(description="How long texts are cut.")] = "detail"
+    plan: AskedPlan = "detail"
 
 
 class BudgetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

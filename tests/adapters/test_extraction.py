@@ -21,6 +21,7 @@ from service.adapters.extraction import (
     PLAIN,
     SUPPORTED,
     Extracted,
+    is_address,
     media_type_of,
     read,
     read_html,
@@ -28,7 +29,7 @@ from service.adapters.extraction import (
 from service.adapters.extraction.docx import MAX_DOCX_PARTS
 from service.adapters.extraction.html import MAX_HTML_ELEMENTS
 from service.adapters.extraction.pdf import MAX_PDF_PAGES
-from service.core.errors import MalformedBody, PrecisError, TooLarge, UnreadableFile, UnsupportedMedia
+from service.core.errors import MalformedBody, NothingToRead, PrecisError, TooLarge, UnreadableFile, UnsupportedMedia
 
 LIMIT = 100_000
 SENTENCE = "The council voted on Tuesday to close the bridge, said Ann Lee, its chair. It will reopen in May."
@@ -575,3 +576,36 @@ def test_the_test_files_are_what_they_say() -> None:
     """The PDFs made here are read by pypdf itself, so that the refusals above are ours."""
     reader = PdfReader(BytesIO(pdf_of(lines_of("Hello."))))
     assert [sheet.extract_text().strip() for sheet in reader.pages] == ["Hello."]
+
+
+@pytest.mark.parametrize("media_type", [PLAIN, MARKDOWN])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"https://example.org/article",
+        b"\xef\xbb\xbf <https://example.org/a?b=c#d>\r\n",
+        b"www.example.org/a",
+        b"http://a.example\nhttps://b.example",
+    ],
+)
+def test_a_text_that_is_an_address_is_refused(media_type: str, content: bytes) -> None:
+    """Nothing is fetched, and whoever sends an address expects it."""
+    with pytest.raises(NothingToRead, match="nothing is fetched: send the text"):
+        text_of(content, media_type)
+
+
+def test_a_text_with_an_address_in_it_is_a_text() -> None:
+    """One word beside it is enough."""
+    assert text_of(b"See https://example.org/article", PLAIN) == "See https://example.org/article"
+    assert not is_address("")
+    assert not is_address("https://a.example " * 100 + "and more")
+
+
+@pytest.mark.parametrize("media_type", [PLAIN, MARKDOWN])
+@pytest.mark.parametrize(("content", "right"), [(b"%PDF-1.7\n", PDF), (b"PK\x03\x04\x14\0", DOCX)])
+def test_a_file_sent_as_text_is_told_its_type(media_type: str, content: bytes, right: str) -> None:
+    """The bytes say what they are; the message says how to send them."""
+    with pytest.raises(UnreadableFile) as refused:
+        text_of(content, media_type)
+    assert media_type in refused.value.detail
+    assert f"Content-Type {right};" in refused.value.detail

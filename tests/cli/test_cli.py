@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from service import __version__
-from service.cli import exit_code
+from service.cli import LANGUAGE, exit_code
 from service.cli import precis as command
 from service.core.errors import BadSettings, InvalidRequest, PrecisError, StoreUnavailable
+from service.web import shapes
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "precis"
 SEED = Path(__file__).parents[2] / "seeds" / "004_71949b67d0e150d2.txt"
@@ -89,6 +91,8 @@ def test_an_error_has_the_exit_code_of_its_kind(error: PrecisError, code: int) -
         (["summarise", "--fokus", "x", "a.txt"], "Did you mean '--focus'?"),
         (["summarise", "--length", "long", "a.txt"], "'brief', 'standard', 'detailed'"),
         (["summarise", "--max-words", "9", "a.txt"], "10<=x<=10000"),
+        (["summarise", "--language", "English", "a.txt"], "two or three small letters, such as en"),
+        (["summarise", "--language", "EN", "a.txt"], "two or three small letters, such as en"),
         (["serve", "--port", "70000"], "1<=x<=65535"),
         (["--config", "none.toml", "config"], "none.toml cannot be read"),
         (["--database-url", "", "doctor"], "what fits is a text that is not empty"),
@@ -100,6 +104,17 @@ def test_a_slip_in_the_command_is_2_and_says_what_there_is(precis: Precis, argum
     assert (ran.returncode, ran.stdout) == (2, "")
     assert says in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("language", ["en", "deu", "EN", "e", "engl", "en\n", "e1", ""])
+def test_a_language_is_what_the_api_takes(language: str) -> None:
+    """Written down twice, so that the command starts without the web, and held together here."""
+    try:
+        msgspec.convert(language, shapes.Language)
+        taken = True
+    except msgspec.ValidationError:
+        taken = False
+    assert (LANGUAGE.fullmatch(language) is not None) == taken
 
 
 @pytest.mark.parametrize("arguments", [["config"], ["doctor"], ["serve"], ["summarise", str(SEED)]])

@@ -172,6 +172,24 @@ def test_json_goes_before_the_ending(precis: Precis, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out.txt").read_text(encoding="utf-8"))["status"] == "succeeded"
 
 
+@pytest.mark.parametrize("ending", ["html", "md"])
+def test_json_does_not_go_where_another_form_is_promised(precis: Precis, ending: str) -> None:
+    """One of the two is a slip."""
+    ran = precis("summarise", THIRD, "--json", "-o", f"out.{ending}")
+    assert ran.returncode == 2
+    assert "--json writes JSON" in ran.stderr
+    assert "summarising" not in ran.stderr
+
+
+@pytest.mark.parametrize("ending", ["docx", "pdf", "xml"])
+def test_an_ending_that_is_no_form_is_refused(precis: Precis, ending: str) -> None:
+    """What would be written there would not be what the name says."""
+    ran = precis("summarise", THIRD, "-o", f"out.{ending}")
+    assert ran.returncode == 2
+    assert ".txt, .md, .html or .json" in ran.stderr
+    assert "summarising" not in ran.stderr
+
+
 @pytest.mark.parametrize("name", ["nowhere/out.md", "nowhere/out.txt", "nowhere/out"])
 def test_an_output_that_cannot_be_written_is_said_before_the_work(precis: Precis, name: str) -> None:
     """A missing folder is found before a summary is made and lost."""
@@ -289,6 +307,9 @@ def test_a_name_without_ending_is_text(precis: Precis, tmp_path: Path) -> None:
         ("nul.txt", b"abc\0def", 1, "NUL character stands at offset 3"),
         ("binary.txt", bytes(range(256)), 1, "not UTF-8: the byte at offset 128"),
         ("broken.pdf", b"%PDF-1.7 broken", 1, "The PDF"),
+        ("misnamed.txt", b"%PDF-1.7 ...", 1, "ends in .pdf"),
+        ("misnamed.md", b"PK\x03\x04...", 1, "ends in .docx"),
+        ("address.txt", b"https://example.org/article", 1, "nothing is fetched: send the text"),
         ("broken.docx", b"PK\x03\x04 broken", 1, "DOCX"),
     ],
 )

@@ -96,6 +96,18 @@ def test_a_year_of_a_date_is_not_a_number_too() -> None:
         ("Another fan joked about Tom’s dedication.", "joke"),
         ("At the heart of it is a stunt that sounds almost unbelievable.", "opinion"),
         ("Kelly holds the record for the longest single spaceflight.", "asserted"),
+        ("Engineer Ana Ruiz said the repairs would cost $1.2 million.", "reported"),
+        ("The repairs would cost $1.2 million, she told the council.", "reported"),
+        ("He said that it could be late.", "conditional"),
+        ("Critics question whether it is safe.", "asserted"),
+        ("It is open whether it is safe.", "conditional"),
+        ("The mayor did not comment on that claim.", "asserted"),
+        ("The mayor claims that it is safe.", "claimed"),
+        ("The two had announced plans to film in space years ago.", "asserted"),
+        ("The two have announced plans to film in space.", "planned"),
+        ("He had reportedly planned to fly.", "reported"),
+        ("They were to examine the planning of it.", "asserted"),
+        ("They are planning it.", "planned"),
     ],
 )
 def test_the_weakest_word_decides_the_stance(text: str, expected: Stance) -> None:
@@ -118,6 +130,9 @@ def test_what_is_only_quoted_is_reported() -> None:
         ("Kelly holds the record", "affirmed"),
         ("It isn't never done.", "affirmed"),
         ("“I can’t even think,” one fan said.", "affirmed"),
+        ("He flew without a helmet.", "affirmed"),
+        ("He keeps to it: do it for real, or don’t do it at all.", "affirmed"),
+        ("They don’t do it at all.", "negated"),
     ],
 )
 def test_an_odd_number_of_negations_negates(text: str, expected: Polarity) -> None:
@@ -153,6 +168,20 @@ def test_sentences_are_of_a_kind(text: str, expected: Kind) -> None:
         ("“It is great,” one fan said of it.", "one fan", "anonymous"),
         ("The report adds that a studio has yet to sign on.", "The report", "anonymous"),
         (TWEET, "@StewbieDoo", "social"),
+        ("It is late, according to a leaked memo.", "a leaked memo", "anonymous"),
+        ("It is late, according to a leaked draft report seen by the BBC.", "a leaked draft report", "anonymous"),
+        ("According to U.S. officials, it is late.", "U.S. officials", "anonymous"),
+        ("According to a person familiar with the matter, no.", "a person familiar with the matter", "anonymous"),
+        ("According to police the man fled.", "police", "anonymous"),
+        ("Two men were held, police said.", "police", "anonymous"),
+        ("It is late, the mayor said.", "the mayor", "anonymous"),
+        ("The coach said that it was late.", "The coach", "anonymous"),
+        ("“It is great,” said one fan at the gate.", "one fan", "anonymous"),
+        ("The mayor of Lisbon said that it was late.", "The mayor of Lisbon", "anonymous"),
+        ("A spokesman for NASA said that it was late.", "A spokesman for NASA", "anonymous"),
+        ("The mayor, Ana Ruiz, said that it was late.", "Ana Ruiz", "named"),
+        ("The Ministry and the council each told us that it was late.", "the council", "anonymous"),
+        ("The BBC said that it was late.", "BBC", "named"),
         ("He said it was late.", None, "author"),
         ("Kelly holds the record.", None, "author"),
     ],
@@ -166,6 +195,7 @@ def test_the_speaker_is_whom_the_sentence_names(text: str, who: str | None, spea
 def test_the_one_who_passes_it_on_is_not_the_speaker() -> None:
     """The words "according to Deadline" say whom we have it from."""
     assert attribution(KELLY) == Attribution(via="Deadline")
+    assert attribution("According to the Guardian, it is late.") == Attribution(via="Guardian")
 
 
 def test_a_signature_makes_a_social_post() -> None:
@@ -184,6 +214,16 @@ def test_hedges_are_reports_claims_conditions_and_opinions() -> None:
     """Plans and assertions are none."""
     assert hedges("He is rumored to fly.")
     assert not hedges("He will fly.")
+
+
+@given(
+    st.lists(st.sampled_from("the a of said According to mayor “ ” , had plans would A.B. Ann".split()), max_size=300)
+)
+def test_a_speaker_is_found_in_the_words_of_the_sentence(words: list[str]) -> None:
+    """Whoever is named stands there, in one piece."""
+    found = attribution(" ".join(words))
+    assert (found.who or "") in " ".join(words)
+    assert (found.via or "") in " ".join(words)
 
 
 @given(st.text(max_size=200))

@@ -125,6 +125,72 @@ def test_a_focus_on_scott_kelly_puts_him_first(sources: Read, see_you: str) -> N
     assert "Kelly" not in draft(sources(see_you), Options(length="brief")).headline
 
 
+def test_the_title_of_the_only_document_is_the_headline(sources: Read, musk: str) -> None:
+    """Nobody knows better; several titles would be several headlines."""
+    (read, other) = sources(musk, "It rained hard on the town today.")
+    titled = msgspec.structs.replace(read, document=msgspec.structs.replace(read.document, title="A film in space"))
+    assert draft([titled], Options()).headline == "A film in space"
+    assert draft([titled, other], Options()).headline != "A film in space"
+    assert draft(sources(f"# A *film* in space\n\n{musk}"), Options()).headline == "A film in space"
+
+
+def test_a_headline_is_a_sentence_of_a_document(sources: Read, cruise: str, see_you: str, musk: str) -> None:
+    """From its first five, and with a name, in all the seeds and over all of them, whatever the length."""
+    for texts in ((cruise,), (see_you,), (musk,), (cruise, see_you, musk)):
+        read = sources(*texts)
+        tops = {" ".join(text.split()).replace("*", "") for source in read for text in sentences_of(source)[:5]}
+        assert {draft(read, Options(length=length)).headline for length in LENGTHS} <= tops
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "Will the old bridge of Lisbon in Portugal close, as Mayor Ana Ruiz of Lisbon told the Gazette?",
+        "“We will close the old bridge of Lisbon in Portugal,” Mayor Ana Ruiz of Lisbon told the Lisbon Gazette.",
+        "It will close the old bridge of Lisbon in Portugal in May 2027, Mayor Ana Ruiz told the Lisbon Gazette.",
+        "In a letter to Mayor Ana Ruiz on Monday, it said that the bridge of Lisbon in Portugal would close in 2027.",
+        "From next year the 340 people of the old town will walk for 5 miles, residents said of the 3 plans.",
+        "By Ana Ruiz and Jo Ray of the Lisbon Gazette in Portugal",
+        "- " + "Mayor Ana Ruiz of Lisbon in Portugal told the Gazette of the bridge and " * 5 + "left.",
+    ],
+)
+def test_what_cannot_stand_alone_is_no_headline(sources: Read, bad: str) -> None:
+    """Questions, quotations, sentences without a subject or a name, bylines and long ones; even if they score best."""
+    good = "The council of the town voted to close an old bridge near Porto."
+    assert draft(sources(f"{bad}\n\n{good}\n\nIt rained a bit today."), Options(max_words=200)).headline == good
+
+
+def test_where_nothing_can_stand_alone_there_is_a_headline_all_the_same(sources: Read) -> None:
+    """The best of what there is."""
+    assert draft(sources("it was so then and it was so there"), Options()).headline
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("- Mayor Ana Ruiz closed the bridge.", "Mayor Ana Ruiz closed the bridge."),
+        ("> *The Gazette* reported it on Monday.", "The Gazette reported it on Monday."),
+        ("1. Jo Ray was glad of it all.", "Jo Ray was glad of it all."),
+    ],
+)
+def test_marks_of_lists_and_quotations_stay_in_the_quote(sources: Read, text: str, line: str) -> None:
+    """The point is a sentence; what it quotes is the source's own text."""
+    drafted = draft(sources(text), Options())
+    (point,) = drafted.points
+    assert (drafted.headline, point.text, point.numbers) == (line, line, ())
+    assert point.quotes[0].quote == text
+
+
+def test_headings_bylines_and_datelines_are_no_points(sources: Read) -> None:
+    """They say nothing that happened."""
+    text = (
+        "## What comes next for the old bridge\n\nBy Ana Ruiz of the Gazette\n\n14 October 2025 at 10:30 in Lisbon\n\n"
+        "It closed on Monday after a long dispute.\n"
+    )
+    points = draft(sources(text), Options(max_words=100)).points
+    assert [point.text for point in points] == ["It closed on Monday after a long dispute."]
+
+
 def test_words_like_the_are_no_focus(sources: Read, see_you: str) -> None:
     """A focus on what the text does not mention changes nothing, whatever small words it has."""
     read = sources(see_you)

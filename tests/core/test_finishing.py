@@ -1,12 +1,14 @@
 """What a draft becomes once it is held against its sources."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
 from service.core.finishing import document_date, finish
 from service.core.grounding import build_index
 from service.core.types import (
+    Date,
     Draft,
     DraftLine,
     DraftPoint,
@@ -114,6 +116,14 @@ def test_the_two_iervolinos_are_a_conflict_with_both_sides_quoted(summarise: Sum
     assert all(see_you[e.start : e.end] == e.quote for side in conflict.sides for e in side.evidence)
 
 
+def test_the_long_text_has_no_name_conflict(summarise: Summarise) -> None:
+    """It has a widow, a namesake, and offices with a place in their name, and all are told apart."""
+    path = Path(__file__).parents[1] / "texts" / "harbour-inquiry.txt"
+    result = summarise(path.read_bytes().decode())
+    assert result.conflicts == ()
+    assert (result.documents[0].date.iso, result.documents[0].date.basis) == ("2025-03-14", "stated")
+
+
 def test_points_name_the_entities_that_their_evidence_holds(summarise: Summarise, see_you: str) -> None:
     """By id, and only those."""
     result = summarise(see_you)
@@ -143,6 +153,54 @@ def test_a_date_is_inferred_from_a_quoted_tweet_and_still_caveated(summarise: Su
     assert (result.documents[0].date.iso, result.documents[0].date.basis) == ("2020-05-05", "inferred")
     (caveat,) = [caveat for caveat in result.caveats if caveat.code == "undated"]
     assert "not before 2020-05-05" in caveat.text
+
+
+def test_a_date_that_the_text_states_at_its_top_needs_no_caveat(sources: Read) -> None:
+    """The reader need not be told what he can read."""
+    (read,) = sources(f"Bridge to close\n\n14 October 2025\n\n{TEXT}")
+    assert document_date(read) == Date(text="14 October 2025", iso="2025-10-14", basis="stated")
+    assert "undated" not in codes(finished((read,), "It was late for once."))
+
+
+def test_what_the_sender_states_goes_before_what_the_text_states(sources: Read) -> None:
+    """An article may be republished."""
+    (read,) = sources(f"14 October 2025\n\n{TEXT}")
+    document = msgspec.structs.replace(read.document, published_at="2026-01-01")
+    assert document_date(msgspec.structs.replace(read, document=document)).iso == "2026-01-01"
+
+
+def undated(result: SummaryResult) -> str:
+    """The text of the caveat on dates."""
+    return next(caveat.text for caveat in result.caveats if caveat.code == "undated")
+
+
+def test_only_words_that_the_text_uses_are_said_to_be_unplaced(sources: Read) -> None:
+    """A text that speaks of no "recent" or "next year" has no such words to place."""
+    assert undated(finished(sources(TEXT), "It was late for once.")) == "No date was recognised in d1."
+    read = sources(f"{TEXT} It left recently. It will leave again next year.")
+    assert undated(finished(read, "It was late for once.")).endswith("Words like “recently” cannot be placed in time.")
+    both = sources(f"{TEXT} It left recently.", f"{TEXT} It will leave again next year.")
+    assert "d1, d2. Words like “recently” and “next year” cannot" in undated(finished(both, "It was late for once."))
+
+
+def test_one_is_singular(sources: Read) -> None:
+    """The caveats are sentences, whatever the numbers."""
+    read = sources(TEXT, "It rained. It rained again and again in the town.")
+    drafted = Draft(
+        headline="",
+        abstract=(),
+        points=(
+            DraftPoint(
+                text="Late.", quotes=(DraftQuote(quote="It was late for once.", document="d1"),), stance="claimed"
+            ),
+        ),
+    )
+    texts = {
+        caveat.code: caveat.text
+        for caveat in finish(drafted, read, build_index(read), manifest=MANIFEST, max_words=10).caveats
+    }
+    assert texts["hedged"].startswith("1 of 1 key point is reported, claimed")
+    assert texts["missing"].startswith("1 of 2 documents has no point in the summary: d2.")
 
 
 def test_hedged_points_are_named_with_their_evidence(summarise: Summarise, see_you: str) -> None:

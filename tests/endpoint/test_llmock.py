@@ -3,20 +3,27 @@
 import asyncio
 import shutil
 import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from peers import question
+from writing import mapped
 
+from service import bootstrap
 from service.adapters.endpoint import Endpoint, EndpointSettings
 from service.core.errors import EndpointError, MalformedCompletion
+from service.core.types import Document, Options
+from service.settings import Settings
 
 LLMOCK = shutil.which("llmock", path=str(Path(sys.executable).parent)) or shutil.which("llmock")
 NEVER = {"retry_after_ignored", "retried_non_retryable", "retry_storm", "truncated_stream_accepted"}
+WINDOW = 8_000
+VOTE = "The council voted on Tuesday to close the old bridge."
 
 pytestmark = [
     pytest.mark.enable_socket,
@@ -24,38 +31,36 @@ pytestmark = [
 ]
 
 
-async def started(admin: httpx.AsyncClient) -> None:
-    """Wait until the server answers."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await admin.get("/_llmock/verdict")
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
-            else:
-                return
-
-
-@pytest.fixture
-async def llmock() -> AsyncIterator[httpx.AsyncClient]:
-    """A running llmock, and a client to its controls."""
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A running llmock."""
     assert LLMOCK is not None
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        LLMOCK,
-        *("serve", "--host", "127.0.0.1", "--port", str(port), "--context-window", "2000"),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as admin:
-            await started(admin)
-            yield admin
-    finally:
-        process.terminate()
-        await process.wait()
+    with subprocess.Popen(  # noqa: S603 - a tool of the tests
+        [LLMOCK, "serve", "--host", "127.0.0.1", "--port", str(port), "--context-window", str(WINDOW)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+async def llmock(address: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client to its controls, once it answers; it remembers nothing of the test before."""
+    async with httpx.AsyncClient(base_url=address, trust_env=False) as admin, asyncio.timeout(60):
+        while True:
+            try:
+                assert (await admin.post("/_llmock/reset")).is_success
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+            else:
+                break
+        yield admin
 
 
 def stream_fault(kind: str, **more: object) -> dict[str, object]:
@@ -104,3 +109,51 @@ async def test_a_stream_that_is_cut_twice_is_an_error(llmock: httpx.AsyncClient)
         with pytest.raises(MalformedCompletion, match="no finish_reason"):
             await endpoint.complete(question())
     assert (await llmock.get("/_llmock/verdict")).json()["attempts"] == 2
+
+
+# --- whole summaries -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "replies_spoilt", "status"),
+    [
+        ({"type": "fail", "status": 429, "retry_after": 1, "times": 2}, 0, "succeeded"),
+        ({"type": "fail", "status": 500, "times": 2}, 0, "succeeded"),
+        (stream_fault("truncate"), 1, "succeeded"),
+        (stream_fault("disconnect"), 1, "succeeded"),
+        (stream_fault("malformed"), 1, "succeeded"),
+        # what may still be worked on is not asked for again: its part is a gap
+        (stream_fault("stall", stall_seconds=2), 0, "partial"),
+    ],
+    ids=lambda value: str(value.get("kind", value.get("status"))) if isinstance(value, dict) else "",
+)
+async def test_a_whole_summary_comes_through_a_fault(
+    llmock: httpx.AsyncClient, tmp_path: Path, fault: dict[str, Any], replies_spoilt: int, status: str
+) -> None:
+    """Every part is read and merged, though a call failed on the way, and the verdict on all calls is clean."""
+    text = "\n\n".join(f"{VOTE} {'Nothing else was said about it that day. ' * 60}" for _ in range(6))
+    settings = Settings(
+        database_url=f"sqlite:///{tmp_path}/precis.db",
+        base_url=f"{llmock.base_url}/v1",
+        model="gpt-4o",
+        context_window=WINDOW,
+        slots=2,
+        silence_s=0.5,
+    )
+    async with bootstrap.open_jobs(settings) as jobs:
+        documents = [Document(id="d1", text=text)]
+        parts = (await jobs.plan(documents, Options())).chunks
+        assert parts > 1
+        reply = {"type": "reply", "text": mapped([(1, VOTE)]), "times": parts + replies_spoilt}
+        scripted = await llmock.post("/_llmock/scenario", json={"behaviors": [fault, reply]})
+        assert scripted.is_success, scripted.text
+        accepted = await jobs.submit("local", documents, Options())
+        summary = await jobs.wait("local", accepted.id, wait_s=30)
+    verdict = (await llmock.get("/_llmock/verdict")).json()
+    told = f"{summary.status} {summary.error} {verdict}"
+    assert summary.status == status, told
+    assert not {finding["code"] for finding in verdict["findings"]} & NEVER, told
+    assert verdict["faults_injected"] > 0, told
+    assert summary.result is not None
+    assert {place.quote for point in summary.result.key_points for place in point.evidence} == {VOTE}
+    assert [gap.code for gap in summary.result.gaps] == ["endpoint_timeout"] * (status == "partial")

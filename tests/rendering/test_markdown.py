@@ -1,14 +1,21 @@
 """A summary as Markdown, read back by a CommonMark parser."""
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from service.rendering.markdown import escape
+from service.core.types import SummaryResult
+from service.rendering.markdown import escape, render
+
+SEED = (Path(__file__).parents[2] / "seeds" / "000_b955a2e84f27efdf.txt").read_bytes().decode()
+
+Summarise = Callable[..., SummaryResult]
 
 parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
@@ -40,3 +47,19 @@ def test_escaped_text_is_shown_as_it_is(prefix: str, text: str) -> None:
 def test_markup_of_a_source_is_not_markup_of_the_summary(text: str) -> None:
     """The examples that a scraped text brings along."""
     assert shown(f"> {escape(text)}") == [("p", re.sub(r"^\s+", "", text))]
+
+
+def test_only_what_a_reader_has_to_know_is_bold(summarise: Summarise) -> None:
+    """Where everything is bold, nothing is."""
+    result = summarise(SEED)
+    lines = {line for line in render(result).splitlines() if re.match(r"\d+\. ", line)}
+    assert {point.importance for point in result.key_points} == {"must", "should"}
+    for number, point in enumerate(result.key_points, 1):
+        claim = escape(point.text)
+        assert (f"{number}. **{claim}**" if point.importance == "must" else f"{number}. {claim}") in lines
+
+
+def test_every_name_is_listed(summarise: Summarise) -> None:
+    """Unlike in the terminal, there is room."""
+    result = summarise(SEED)
+    assert all(f"- {escape(entity.name)} (" in render(result) for entity in result.entities)

@@ -136,6 +136,21 @@ async def test_every_parameter_of_a_query_is_accepted(client: httpx.AsyncClient,
             assert response.is_success, (name, response.text)
 
 
+async def test_what_is_not_plain_by_its_name_is_explained(description: Node) -> None:
+    """The words of a key point, of its evidence and of the options."""
+    schemas = description["components"]["schemas"]
+    for name, fields in {
+        "KeyPoint": {"importance", "kind", "stance", "polarity", "verdict"},
+        "Evidence": {"match"},
+        "Options": {"length", "plan"},
+        "OptionsBody": {"length", "plan"},
+    }.items():
+        assert all(schemas[name]["properties"][field]["description"] for field in fields)
+    for operation in ("/v1/summaries", "/v1/plans"):
+        explained = {p["name"] for p in description["paths"][operation]["post"]["parameters"] if p["description"]}
+        assert {"length", "plan"} <= explained
+
+
 async def test_the_content_types_described_are_those_read(description: Node) -> None:
     """The request bodies name the same types as a 415 does."""
     for path in ("/v1/summaries", "/v1/plans"):
@@ -171,3 +186,8 @@ async def test_every_problem_is_explained_where_its_type_points(client: httpx.As
     page = (await client.get("/docs/problems")).text
     for kind in PrecisError.__subclasses__():
         assert (f'id="{kind.code}"' in page) == (kind.code != "bad_settings")
+
+
+async def test_problems_are_explained_to_callers(client: httpx.AsyncClient) -> None:
+    """In a line each; the arguments of an error in the code are nobody's business there."""
+    assert "Args:" not in (await client.get("/docs/problems")).text

@@ -104,6 +104,66 @@ async def test_what_does_not_fit_is_422_with_a_pointer(client: httpx.AsyncClient
 
 
 @pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"options": {"length": "short"}}, "`length` is one of brief, standard, detailed"),
+        ({"options": {"length": 5}}, "`length` is one of brief, standard, detailed, not a number"),
+        ({"options": {"plan": "fast"}}, "`plan` is one of detail, latency"),
+        ({"options": {"max_words": 9}}, "`max_words` is a whole number from 10 to 10,000"),
+        ({"options": {"max_words": "9"}}, "`max_words` is a whole number from 10 to 10,000, not a text"),
+        ({"options": {"language": "EN"}}, "`language` is two or three small letters, such as en"),
+        ({"options": {"focus": ""}}, "`focus` is a text of 1 to 500 characters, none of them NUL"),
+        ({"budget": {"max_cost": -1}}, "`max_cost` is a number from 0 up"),
+        ({"fallback": "llm"}, "`fallback` is extractive, or left out"),
+        ({"strict": "yes"}, "`strict` is true or false, not a text"),
+        ({"documents": []}, "`documents` is a list of at least one"),
+        ({"documents": "x"}, "`documents` is a list of at least one, not a text"),
+        ({"documents": [{"text": ARTICLE, "id": "a/b"}]}, "`id` is 1 to 200 characters, none of them white space"),
+        ({"documents": [ARTICLE]}, "each of `documents` is an object with id, text, html"),
+        ({"documents": [{"text": 5}]}, "`text` is a text, not a number"),
+    ],
+)
+async def test_a_field_that_does_not_fit_is_told_what_would(
+    client: httpx.AsyncClient, body: dict[str, object], detail: str
+) -> None:
+    """In plain words, by its name, with all that it may be."""
+    response = await client.post("/v1/summaries", json={"documents": [{"text": ARTICLE}], **body})
+    problem = check_problem(response, 422)
+    assert problem["errors"][0]["detail"].startswith(detail)
+    assert detail in str(problem["detail"])
+    assert not any(word in response.text for word in ("enum", "`int`", "`str`", "regex", ">="))
+
+
+@pytest.mark.parametrize("field", ["text", "markdown"])
+async def test_an_address_is_no_text(client: httpx.AsyncClient, field: str) -> None:
+    """Nothing is fetched: not an address in place of a text, and not the `url` beside none."""
+    address = "https://example.org/article"
+    problem = check_problem(await client.post("/v1/summaries", json={"documents": [{field: address}]}), 422)
+    assert problem["code"] == "nothing_to_read"
+    assert problem["errors"] == [
+        {"pointer": f"/documents/0/{field}", "detail": "that is an address; nothing is fetched: send the text"}
+    ]
+    bare = check_problem(await client.post("/v1/summaries", content=address, headers=PLAIN), 422)
+    assert "nothing is fetched: send the text" in str(bare["detail"])
+    without = check_problem(await client.post("/v1/summaries", json={"documents": [{"url": address}]}), 422)
+    assert "is not fetched" in without["errors"][0]["detail"]
+
+
+async def test_a_pdf_sent_as_text_is_told_its_type(client: httpx.AsyncClient) -> None:
+    """Curl's `--data-binary @article.pdf` with the header of the example."""
+    problem = check_problem(await client.post("/v1/summaries", content=b"%PDF-1.7 ...", headers=PLAIN), 422)
+    assert "Content-Type application/pdf" in str(problem["detail"])
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/x-www-form-urlencoded"}])
+async def test_without_a_fitting_type_both_ways_are_shown(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    """Curl sends a form unless told otherwise; JSON and text have a header each."""
+    problem = check_problem(await client.post("/v1/summaries", content=b"{}", headers=headers), 415)
+    for kind in ("application/json", "text/plain"):
+        assert f"-H 'Content-Type: {kind}'" in str(problem["detail"])
+
+
+@pytest.mark.parametrize(
     ("body", "pointer", "advice"),
     [
         ({"document": []}, "/document", "`documents`"),

@@ -5,13 +5,14 @@ what an endpoint was found to take, `failures` what went wrong on the way, `netw
 sooner.
 """
 
-from service.adapters.endpoint.client import Endpoint
+from service.adapters.endpoint.client import PATH, Endpoint
 from service.adapters.endpoint.configuration import Attempt, EndpointSettings, Overrides, pinned
 from service.adapters.endpoint.memory import Memory
 from service.adapters.endpoint.network import open_transport
 from service.adapters.endpoint.probing import Probe
 
 __all__ = [
+    "PATH",
     "Attempt",
     "Endpoint",
     "EndpointSettings",

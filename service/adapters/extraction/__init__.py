@@ -5,6 +5,7 @@ its paragraphs are separated by a blank line, NUL and lone surrogates are left o
 a reason of size or damage is refused, never cut silently. Nothing is fetched and nothing of a document is logged.
 """
 
+import re
 from pathlib import PurePath
 
 import msgspec
@@ -22,10 +23,11 @@ from service.adapters.extraction.common import (
 from service.adapters.extraction.docx import read_docx
 from service.adapters.extraction.html import decode_html, read_html
 from service.adapters.extraction.pdf import MAX_PDF_SECONDS, read_pdf
-from service.core.errors import MalformedBody, UnsupportedMedia
+from service.core.errors import MalformedBody, NothingToRead, UnreadableFile, UnsupportedMedia
 from service.core.types import Document
 
 __all__ = [
+    "ADDRESS",
     "DOCX",
     "HTML",
     "MARKDOWN",
@@ -34,10 +36,17 @@ __all__ = [
     "SUPPORTED",
     "Extracted",
     "filled",
+    "is_address",
     "media_type_of",
     "read",
     "read_html",
 ]
+
+ADDRESS = "that is an address; nothing is fetched: send the text"
+_ADDRESS = re.compile(r"<?(?:[a-z][a-z0-9+.-]{1,20}://|www\.)[^\s<>]+>?", re.IGNORECASE)
+_MOST_ADDRESSES = 20
+_BINARY = {b"%PDF-": ("a PDF", PDF, ".pdf"), b"PK\x03\x04": ("a DOCX or another ZIP file", DOCX, ".docx")}
+"""What it is, and what to send it as, by the bytes that it begins with."""
 
 _BY_ENDING = {
     ".txt": PLAIN,
@@ -70,12 +79,13 @@ def read(content: bytes, media_type: str, *, max_characters: int, max_seconds: f
 
     Raises:
         MalformedBody: the bytes do not decode.
-        UnreadableFile: the file is encrypted, broken or holds no text.
+        NothingToRead: the text is nothing but an address.
+        UnreadableFile: the file is encrypted, broken, holds no text or is of another type.
         TooLarge: the text, or the work to get at it, is over a limit.
         UnsupportedMedia: the type is not read, or not by this installation.
     """
     if media_type in {PLAIN, MARKDOWN}:
-        return Extracted(text=within(_decode_utf8(content), max_characters))
+        return Extracted(text=within(_text_in(content, media_type), max_characters))
     if media_type == HTML:
         return read_html(decode_html(content), max_characters=max_characters)
     if media_type == PDF:
@@ -83,6 +93,30 @@ def read(content: bytes, media_type: str, *, max_characters: int, max_seconds: f
     if media_type == DOCX:
         return read_docx(content, max_characters)
     raise UnsupportedMedia(f"Files of the type {media_type[:100]!r} are not read. Send one of: {', '.join(SUPPORTED)}.")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is nothing but one address or a few.
+
+    >>> is_address(" https://example.org/a "), is_address("See https://example.org/a")
+    (True, False)
+    """
+    words = text.lstrip("\ufeff").split(maxsplit=_MOST_ADDRESSES)
+    return bool(words) and all(_ADDRESS.fullmatch(word) for word in words)
+
+
+def _text_in(content: bytes, media_type: str) -> str:
+    """The text of a file that should be nothing else."""
+    for begins, (what, right, ending) in _BINARY.items():
+        if content.startswith(begins):
+            raise UnreadableFile(
+                f"The bytes are those of {what}, and came as {media_type}. Send them with the Content-Type {right}; "
+                f"a file needs a name that ends in {ending}."
+            )
+    text = _decode_utf8(content)
+    if is_address(text):
+        raise NothingToRead(f"There is no article: {ADDRESS}.")
+    return text
 
 
 def _decode_utf8(content: bytes) -> str:

@@ -54,18 +54,28 @@ class Memo:
             await self._use(connection, key, repetition)
         return msgspec.json.decode(found, type=Completion)
 
-    async def remember(self, completion: Completion, repetition: int, at: datetime) -> None:
-        """Keep a completion, and count this summary as its user. An earlier one of the same request stays."""
+    async def remember(
+        self, completion: Completion, repetition: int, at: datetime, *, asked: str | None = None
+    ) -> None:
+        """Keep a completion, and count this summary as its user. An earlier one of the same request stays.
+
+        Args:
+            completion: what came.
+            repetition: of the request.
+            at: the moment.
+            asked: key that it is recalled by, where that is not the one of the request as it was sent.
+        """
+        key = asked or completion.key
         row = {
             "tenant": self._tenant,
-            "key": completion.key,
+            "key": key,
             "repetition": repetition,
             "created_at": at,
             "completion": msgspec.json.encode(completion).decode(),
         }
         async with self._store.writes() as connection:
             await connection.execute(_absent(completions, row))
-            await self._use(connection, completion.key, repetition)
+            await self._use(connection, key, repetition)
 
     async def sent(self, key: str, repetition: int, at: datetime) -> int:
         """Journal that a request is about to be sent; returns the attempt's number."""

@@ -1,0 +1,335 @@
+"""The endpoint asked on behalf of a summary: memo, budget and journal, over a real store and an endpoint in memory."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from service.adapters import library
+from service.adapters.endpoint import Endpoint, EndpointSettings
+from service.adapters.store import Memo, Store, StoredSummary
+from service.asking import Amount, Asking, Complete, Mode, Prices
+from service.core.errors import BudgetSpent, EndpointRejected, EndpointTimeout, InvalidRequest
+from service.core.types import Budget, CompletionRequest, Conditions, Message, Options, Stage
+
+ROOT = Path(__file__).parents[1]
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PINNED = Conditions(prompt="news@1", model="m")
+COUNTED = 100
+"""Tokens of every prompt here, by our own count."""
+ANSWERED = 7
+
+Body = dict[str, Any]
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """An endpoint in memory: it remembers what it was asked, and answers by a function once its gate is open."""
+
+    def __init__(self) -> None:
+        self.asked: list[Body] = []
+        self.arrived = asyncio.Event()
+        self.listings = 0
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.answer: Callable[[Body], httpx.Response] = reported
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request."""
+        if request.method == "GET":
+            self.listings += 1
+            return replied(200, {"data": [{"id": "m", "max_model_len": 9_000}]})
+        body = json.loads(await request.aread())
+        self.asked.append(body)
+        self.arrived.set()
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await self.gate.wait()
+        finally:
+            self.in_flight -= 1
+        return self.answer(body)
+
+
+def replied(status: int, body: object) -> httpx.Response:
+    """A reply that can be read once, as one from a network."""
+    return httpx.Response(status, stream=httpx.ByteStream(json.dumps(body).encode()))
+
+
+def reported(_body: Body) -> httpx.Response:
+    """An answer with the tokens it took."""
+    return answered(usage={"prompt_tokens": COUNTED, "completion_tokens": ANSWERED})
+
+
+def answered(**more: object) -> httpx.Response:
+    """An answer of one word."""
+    return replied(200, {"model": "m", "choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}], **more})
+
+
+def question(text: str = "What?", *, stage: Stage = "map", most: int = 1_000) -> CompletionRequest:
+    """A request."""
+    return CompletionRequest(
+        prompt="news@1",
+        stage=stage,
+        messages=(Message(role="user", content=text),),
+        schema_name="answer",
+        schema={"type": "object"},
+        max_output_tokens=most,
+    )
+
+
+@pytest.fixture
+def wire() -> Wire:
+    """The endpoint."""
+    return Wire()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A store with two summaries."""
+    opened = await Store.open(f"sqlite:///{tmp_path}/precis.db")
+    for name in ("a", "b"):
+        row = StoredSummary(tenant="local", id=name, status="running", options=Options(), created_at=NOON)
+        await opened.add(row, ())
+    yield opened
+    await opened.close()
+
+
+def wired(wire: Wire, *, mode: Mode = "live", now: Callable[[], datetime] = lambda: NOON, **more: Any) -> Asking:
+    """An endpoint with its prompts, as a process begins with it."""
+    given = EndpointSettings(base_url="http://endpoint.test/v1", model="m", attempts=1, **more)
+    return Asking(
+        endpoint=Endpoint(given, transport=wire),
+        url="http://endpoint.test/v1",
+        model="m",
+        models=(),
+        versions=library.load(ROOT / "prompts").released,
+        prompt="news",
+        count=lambda text: len(text.split()),
+        token_ends=lambda _: np.array([], dtype=np.int64),
+        chunk_tokens=6_000,
+        margin=0.1,
+        slots=8,
+        prices=Prices(prompt=1.0, completion=10.0),
+        mode=mode,
+        now=now,
+    )
+
+
+async def complete(wire: Wire, store: Store, summary: str = "a", mode: Mode = "live", **budget: Any) -> Complete:
+    """What answers the requests of a summary, in a process that knows nothing of the endpoint yet."""
+    conditions = Conditions(prompt="news@1", model="m", budget=Budget(**budget))
+    return await wired(wire, mode=mode).for_summary(store, "local", summary, conditions)
+
+
+@contextmanager
+def closed(gate: asyncio.Event) -> Iterator[None]:
+    """Nothing is answered meanwhile."""
+    gate.clear()
+    yield
+    gate.set()
+
+
+# --- the memo --------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_answered_is_not_asked_again(wire: Wire, store: Store) -> None:
+    """By whichever summary, in whichever process; each is told the same, key and all."""
+    first = await (await complete(wire, store))(question(), COUNTED)
+    again = await (await complete(wire, store, "b"))(question(), COUNTED)
+    assert (first, len(wire.asked)) == (again, 1)
+
+
+async def test_it_is_remembered_by_what_was_asked_and_not_by_what_was_sent(wire: Wire, store: Store) -> None:
+    """What an endpoint refuses, a new process does not know; what was paid for is found all the same."""
+
+    def refusing(body: Body) -> httpx.Response:
+        if "max_tokens" not in body:
+            return reported(body)
+        error = {"message": "Unsupported parameter", "param": "max_tokens"}
+        return replied(400, {"error": error})
+
+    wire.answer = refusing
+    process = await complete(wire, store)
+    made = [await process(question(text), COUNTED) for text in ("One?", "Two?")]
+    assert ["max_tokens" in body for body in wire.asked] == [True, False, False]
+    process = await complete(wire, store)
+    assert [await process(question(text), COUNTED) for text in ("Two?", "One?")] == made[::-1]
+    assert len(wire.asked) == 3
+
+
+async def test_who_asks_the_same_at_the_same_time_waits(wire: Wire, store: Store) -> None:
+    """And finds it in the memo, or asks in turn where it failed."""
+    asking = wired(wire)
+    summaries = [await asking.for_summary(store, "local", name, PINNED) for name in ("a", "b")]
+    replies = [replied(401, {}), answered()]
+    wire.answer = lambda _: replies.pop(0)
+    calls = [one(question(), COUNTED) for one in (*summaries, summaries[0])]
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(one).__name__ for one in found] == ["EndpointRejected", "Completion", "Completion"]
+    assert len(wire.asked) == 2
+
+
+@pytest.mark.parametrize("mode", ["record", "replay"])
+async def test_recordings_stand_in_for_the_memo(wire: Wire, store: Store, mode: Mode) -> None:
+    """All that is asked is recorded, whatever was asked before; all that is replayed comes from recordings."""
+    await (await complete(wire, store))(question(), COUNTED)
+    await (await complete(wire, store, mode=mode))(question(), COUNTED)
+    assert len(wire.asked) == 2
+
+
+async def test_what_was_replayed_does_not_pass_for_what_was_asked(wire: Wire, store: Store) -> None:
+    """A live request of the same words goes out."""
+    await (await complete(wire, store, mode="replay"))(question(), COUNTED)
+    assert await Memo(store, "local", "a").recall(wired(wire).key(question(), PINNED), 0) is None
+
+
+@pytest.mark.parametrize(("mode", "rung"), [("live", "json_schema"), ("record", "json_schema_strict")])
+async def test_the_form_that_is_asked_for_does_not_change_while_it_is_recorded(
+    wire: Wire, store: Store, mode: Mode, rung: str
+) -> None:
+    """A replay begins with the form that the recording ended with."""
+    asking = wired(wire, mode=mode)
+    answering = await asking.for_summary(store, "local", "a", PINNED)
+    await answering(question(), COUNTED)
+    asking.model(PINNED, answering).invalid(question())
+    assert asking.endpoint.profile().rung == rung
+
+
+# --- the journal -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_call_that_breaks_off_stays_in_the_journal_as_sent(wire: Wire, store: Store) -> None:
+    """Whoever looks at the next start sees that it was never answered here."""
+    with closed(wire.gate):
+        call = asyncio.create_task((await complete(wire, store))(question(), COUNTED))
+        await wire.arrived.wait()
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+    (attempt,) = await Memo(store, "local", "a").attempts()
+    assert (attempt.state, attempt.status, attempt.ended_at) == ("sent", None, None)
+
+
+# --- budgets ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_call_that_may_exceed_the_budget_is_not_sent(wire: Wire, store: Store) -> None:
+    """An answer counts as long as it may become."""
+    for budget in ({"max_tokens": 1_099}, {"max_cost": 0.0100}):
+        with pytest.raises(BudgetSpent, match=next(iter(budget))):
+            await (await complete(wire, store, **budget))(question(), COUNTED)
+    assert wire.asked == []
+    for budget in ({"max_tokens": 1_100}, {"max_cost": 0.0101}):
+        await (await complete(wire, store, mode="record", **budget))(question(), COUNTED)
+    assert len(wire.asked) == 2
+
+
+async def test_calls_under_way_are_waited_for_before_a_budget_is_spent(wire: Wire, store: Store) -> None:
+    """Most answers are shorter than they may be: three follow one another where one at a time fits."""
+    answering = await complete(wire, store, max_tokens=1_400)
+    await asyncio.gather(*(answering(question(text, stage="merge"), COUNTED) for text in "abc"))
+    assert wire.most_in_flight == 1
+    with pytest.raises(BudgetSpent, match="1,421 tokens"):
+        await answering(question("d", stage="merge"), COUNTED)
+    assert len(wire.asked) == 3
+
+
+async def test_what_is_not_reported_counts_as_counted_here(wire: Wire, store: Store) -> None:
+    """Not as long as it might have become."""
+    wire.answer = lambda _: answered()
+    answering = await complete(wire, store, max_tokens=1_202)
+    for text in "ab":
+        await answering(question(text, stage="merge"), COUNTED)
+    with pytest.raises(BudgetSpent, match="1,302 tokens"):
+        await answering(question("c", stage="merge"), COUNTED)
+
+
+async def test_what_an_endpoint_refuses_costs_nothing_and_what_it_may_have_done_does(wire: Wire, store: Store) -> None:
+    """A rejected call leaves the budget as it was; one that timed out may be on the bill."""
+    wire.answer = lambda _: replied(402, {})
+    answering = await complete(wire, store, max_tokens=1_100)
+    for _ in range(2):
+        with pytest.raises(EndpointRejected):
+            await answering(question(), COUNTED)
+    hung = wired(wire, deadline_s=0.05)
+    answering = await hung.for_summary(store, "local", "a", Conditions(model="m", budget=Budget(max_tokens=1_100)))
+    with closed(wire.gate), pytest.raises(EndpointTimeout):
+        await answering(question(), COUNTED)
+    with pytest.raises(BudgetSpent):
+        await answering(question("Again?"), COUNTED)
+
+
+async def test_room_is_kept_for_the_merge_that_several_parts_need(wire: Wire, store: Store) -> None:
+    """One part needs none; without room to merge it, a second is not read."""
+    answering = await complete(wire, store, max_tokens=6_000)
+    await answering(question("one", most=4_000), COUNTED)
+    with pytest.raises(BudgetSpent, match="what must follow"):
+        await answering(question("two", most=4_000), COUNTED)
+    await answering(question("merge", stage="merge", most=4_000), COUNTED)
+    assert len(wire.asked) == 2
+
+
+async def test_what_was_paid_before_a_restart_counts(wire: Wire, store: Store) -> None:
+    """For the summary that paid it, and not for another that finds it there."""
+    await (await complete(wire, store, max_tokens=1_200))(question(), COUNTED)
+    restarted = await complete(wire, store, max_tokens=1_200)
+    await restarted(question(), COUNTED)
+    with pytest.raises(BudgetSpent, match="1,207 tokens"):
+        await restarted(question("merge", stage="merge"), COUNTED)
+    other = await complete(wire, store, "b", max_tokens=1_200)
+    await other(question(), COUNTED)
+    await other(question("merge", stage="merge"), COUNTED)
+    assert len(wire.asked) == 2
+
+
+def test_amounts_are_added_and_taken_away() -> None:
+    """Each kind for itself."""
+    assert Amount(prompt=1, answer=2) + Amount(prompt=3) - Amount(answer=1) == Amount(prompt=4, answer=1)
+
+
+async def test_a_cost_is_bounded_only_where_prices_are_known(wire: Wire) -> None:
+    """Otherwise the bound would hold nothing."""
+    asking = wired(wire)
+    bounded = Conditions(budget=Budget(max_cost=1.0))
+    assert asking.pinned(bounded).prompt == "news@1"
+    asking.prices = Prices(prompt=1.0)
+    with pytest.raises(InvalidRequest, match="PRECIS_PRICE_COMPLETION"):
+        asking.pinned(bounded)
+
+
+# --- the window ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_window_is_asked_for_once_where_it_is_not_set(wire: Wire, store: Store) -> None:
+    """What the endpoint says is what texts are cut to, less the margin."""
+    asking = wired(wire)
+    answering = await asking.for_summary(store, "local", "a", PINNED)
+    assert asking.model(PINNED, answering).window == 14_400
+    await asyncio.gather(asking.look(PINNED), asking.look(PINNED))
+    assert (asking.model(PINNED, answering).window, wire.listings) == (8_100, 1)
+
+
+async def test_nobody_is_asked_for_a_window_that_is_set_or_replayed(wire: Wire) -> None:
+    """A replay goes out to no network."""
+    await wired(wire, context_window=32_000).look(PINNED)
+    await wired(wire, mode="replay").look(PINNED)
+    assert wire.listings == 0
+
+
+async def test_an_endpoint_that_does_not_say_is_asked_again_only_after_a_while(wire: Wire) -> None:
+    """Its silence is no error: the summary is made with a window that is assumed."""
+    moments = [NOON]
+    other = Conditions(prompt="news@1", model="unlisted")
+    asking = wired(wire, now=lambda: moments[-1])
+    for minutes, listings in ((0, 1), (4, 1), (6, 2)):
+        moments.append(NOON + timedelta(minutes=minutes))
+        await asking.look(other)
+        assert wire.listings == listings
