@@ -155,11 +155,16 @@ def _capitalised_inside(bodies: Iterable[str]) -> tuple[Counter[str], Counter[st
         for match in _TOKEN.finditer(body):
             word = match[0]
             if word[0].isupper() and before not in _BEFORE_FIRST:
-                inside[_POSSESSIVE.sub("", word)] += 1
+                inside[_bare(word)] += 1
             elif word[0].islower():
-                lower[_POSSESSIVE.sub("", word)] += 1
+                lower[_bare(word)] += 1
             before = word
     return inside, lower
+
+
+def _bare(word: str) -> str:
+    """A word without a possessive or the full stop of its sentence."""
+    return _POSSESSIVE.sub("", word).rstrip(".")
 
 
 def _runs(body: str, inside: Counter[str], lower: Counter[str]) -> list[tuple[int, int]]:
@@ -210,8 +215,8 @@ def _is_title(body: str, tokens: Sequence[re.Match[str]], at: int) -> bool:
 def _starts_name(tokens: Sequence[re.Match[str]], at: int, inside: Counter[str], lower: Counter[str]) -> bool:
     if not tokens[at][0][0].isupper():
         return False
-    word = _POSSESSIVE.sub("", tokens[at][0])
-    if word in _NEVER or word.rstrip(".") in _NEVER:
+    word = _bare(tokens[at][0])
+    if word in _NEVER:
         return False
     if at > 0 and tokens[at - 1][0] not in _BEFORE_FIRST:
         return True
