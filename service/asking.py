@@ -248,31 +248,14 @@ class Complete:
                 if (known.key, request.repetition) in self._paid:
                     self._allowance.settle(Amount(), self._taken(known, counted_tokens))
                 return known
-            completion = await self._answered(request, counted_tokens, asked)
-            if self._asking.mode != "replay":
-                await self._memo.remember(completion, request.repetition, self._asking.now(), asked=asked)
-            return completion
+            return await self._answered(request, counted_tokens, asked)
 
     async def _answered(self, request: CompletionRequest, counted_tokens: int, asked: str) -> Completion:
-        """Send a request within the budget, and journal every attempt."""
+        """Send a request within the budget, journal every attempt, and remember what came."""
         reserved = took = Amount(prompt=counted_tokens, answer=request.max_output_tokens)
         await self._allowance.reserve(reserved, kept_free=lambda: self._kept_free(request, asked))
         self._parts |= _parts(request, asked)
-        numbers: dict[int, int] = {}
-
-        async def journal(attempt: Attempt) -> None:
-            if attempt.state == "sent":
-                numbers[attempt.number] = await self._memo.sent(attempt.key, attempt.repetition, attempt.at)
-            else:
-                await self._memo.ended(
-                    attempt.key,
-                    attempt.repetition,
-                    numbers[attempt.number],
-                    state=attempt.state,
-                    status=attempt.status,
-                    at=attempt.at,
-                )
-
+        journal = Journal(self._memo)
         try:
             completion = await self._asking.endpoint.complete(
                 request, counted_tokens=counted_tokens, journal=journal, model=self._conditions.model
@@ -281,8 +264,15 @@ class Complete:
         except _NOT_BILLED:
             took = Amount()
             raise
+        except EndpointError:
+            await journal.close()
+            raise
         finally:
             self._allowance.settle(reserved, took)
+        if self._asking.mode == "replay":
+            await journal.close()
+        else:
+            await journal.remember(completion, asked)
         return completion
 
     def _taken(self, completion: Completion, counted_tokens: int) -> "Amount":
@@ -302,6 +292,45 @@ class Complete:
         schema = prompts.schema_text("merge", version.front.order)
         around = sum(map(self._asking.count, (instructions.system, instructions.user, schema)))
         return Amount(prompt=around + parts * _MERGED_TOKENS, answer=version.front.params.max_output_tokens)
+
+
+class Journal:
+    """Writes down every attempt at a call before it is sent and when it has ended; called as a function.
+
+    An answer is written down together with the completion, so that what is journalled as answered is remembered.
+    """
+
+    def __init__(self, memo: Memo) -> None:
+        self._memo = memo
+        self._numbers: dict[int, int] = {}
+        self._last: Attempt | None = None
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """Journal an attempt, but for an answer."""
+        if attempt.state == "sent":
+            number = await self._memo.sent(attempt.key, attempt.repetition, attempt.at)
+            self._numbers[attempt.number] = number
+        elif attempt.state == "answered":
+            self._last = attempt
+        else:
+            await self._write(attempt)
+
+    async def remember(self, completion: Completion, asked: str) -> None:
+        """Journal the answer and remember it, by the key that was asked for."""
+        if (last := self._last) is not None:
+            number = self._numbers[last.number]
+            await self._memo.answered(completion, last.repetition, number, asked=asked, status=last.status, at=last.at)
+
+    async def close(self) -> None:
+        """Journal an answer that is not remembered, if there was one."""
+        if self._last is not None:
+            await self._write(self._last)
+
+    async def _write(self, attempt: Attempt) -> None:
+        number = self._numbers[attempt.number]
+        await self._memo.ended(
+            attempt.key, attempt.repetition, number, state=attempt.state, status=attempt.status, at=attempt.at
+        )
 
 
 def _parts(request: CompletionRequest, key: str) -> set[str]:

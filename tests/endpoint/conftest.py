@@ -1,10 +1,11 @@
 """Servers that are started and stopped, and a time that passes only when somebody sleeps."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from peers import Server, Time
+from writing import beside
 
 
 @pytest.fixture
@@ -27,6 +28,13 @@ async def server() -> AsyncIterator[Server]:
     for task in list(tasks):
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def neighbour() -> Iterator[Server]:
+    """An endpoint beside the test, which has no event loop then."""
+    with beside(Server()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -11,7 +11,7 @@ from subprocess import CompletedProcess
 import pytest
 import pytest_socket
 from peers import Asked, Reply, Server, failing, streamed, whole
-from writing import PARTS, beside, settings, written
+from writing import PARTS, settings, written
 
 from service.adapters import library
 
@@ -19,13 +19,6 @@ ROOT = Path(__file__).parents[2]
 Precis = Callable[..., CompletedProcess[str]]
 
 pytestmark = pytest.mark.enable_socket
-
-
-@pytest.fixture
-def neighbour() -> Iterator[Server]:
-    """An endpoint beside the test, which has no event loop then."""
-    with beside(Server()) as server:
-        yield server
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from peers import CANARY, Asked, Reply, Server, delta, failing
-from writing import PARTS, SHORT, beside, by_parts, is_numbered, rows, settings, written
+from writing import PARTS, SHORT, by_parts, is_numbered, rows, settings, written
 
 pytestmark = pytest.mark.enable_socket
 
@@ -23,13 +23,6 @@ Precis = Callable[..., subprocess.CompletedProcess[str]]
 
 
 # --- the command line ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def neighbour() -> Iterator[Server]:
-    """An endpoint beside the test, which has no event loop then."""
-    with beside(Server()) as server:
-        yield server
 
 
 @pytest.fixture

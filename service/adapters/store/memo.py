@@ -4,9 +4,9 @@ An attempt is journalled before it is sent and its answer straight after, so tha
 what is still `sent` at the next start was never answered here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -65,37 +65,29 @@ class Memo:
             at: the moment.
             asked: key that it is recalled by, where that is not the one of the request as it was sent.
         """
-        key = asked or completion.key
-        row = {
-            "tenant": self._tenant,
-            "key": key,
-            "repetition": repetition,
-            "created_at": at,
-            "completion": msgspec.json.encode(completion).decode(),
-        }
         async with self._store.writes() as connection:
-            await connection.execute(_absent(completions, row))
-            await self._use(connection, key, repetition)
+            await self._keep(connection, completion, asked or completion.key, repetition, at)
 
     async def sent(self, key: str, repetition: int, at: datetime) -> int:
         """Journal that a request is about to be sent; returns the attempt's number."""
-        mine = self._mine(key, repetition)
+        row = {"key": key, "repetition": repetition, "state": "sent", "sent_at": at}
         async with self._store.writes() as connection:
-            last = (await connection.execute(sa.select(sa.func.max(attempts.c.number)).where(*mine))).scalar()
-            number = (last or 0) + 1
-            row = {"key": key, "repetition": repetition, "number": number, "state": "sent", "sent_at": at}
-            await connection.execute(
-                attempts.insert(), {"tenant": self._tenant, "summary_id": self._summary, "status": None, **row}
-            )
-        return number
+            return int((await connection.execute(_SENT, self._bound(row))).scalar_one())
 
     async def ended(
         self, key: str, repetition: int, number: int, *, state: AttemptState, status: int | None, at: datetime
     ) -> None:
         """Journal what became of an attempt."""
-        query = sa.update(attempts).where(*self._mine(key, repetition), attempts.c.number == number)
         async with self._store.writes() as connection:
-            await connection.execute(query.values(state=state, status=status, ended_at=at))
+            await self._end(connection, key, repetition, number, state=state, status=status, at=at)
+
+    async def answered(
+        self, completion: Completion, repetition: int, number: int, *, asked: str, status: int | None, at: datetime
+    ) -> None:
+        """Journal that an attempt was answered and remember the completion, both or neither."""
+        async with self._store.writes() as connection:
+            await self._end(connection, completion.key, repetition, number, state="answered", status=status, at=at)
+            await self._keep(connection, completion, asked, repetition, at)
 
     async def attempts(self) -> tuple[StoredAttempt, ...]:
         """The journal of this summary, in the order of sending."""
@@ -107,21 +99,68 @@ class Memo:
             rows = await connection.execute(query.order_by(attempts.c.sent_at, attempts.c.number))
             return tuple(StoredAttempt(**row._asdict()) for row in rows)
 
-    def _mine(self, key: str, repetition: int) -> Sequence[sa.ColumnElement[bool]]:
-        return (
-            attempts.c.tenant == self._tenant,
-            attempts.c.summary_id == self._summary,
-            attempts.c.key == key,
-            attempts.c.repetition == repetition,
-        )
+    async def _keep(
+        self, connection: AsyncConnection, completion: Completion, key: str, repetition: int, at: datetime
+    ) -> None:
+        text = msgspec.json.encode(completion).decode()
+        row = {"key": key, "repetition": repetition, "created_at": at, "completion": text}
+        await connection.execute(_KEPT, self._bound(row))
+        await self._use(connection, key, repetition)
 
     async def _use(self, connection: AsyncConnection, key: str, repetition: int) -> None:
-        row = {"tenant": self._tenant, "summary_id": self._summary, "key": key, "repetition": repetition}
-        await connection.execute(_absent(completion_uses, row))
+        await connection.execute(_USED, self._bound({"key": key, "repetition": repetition}))
+
+    async def _end(
+        self,
+        connection: AsyncConnection,
+        key: str,
+        repetition: int,
+        number: int,
+        *,
+        state: AttemptState,
+        status: int | None,
+        at: datetime,
+    ) -> None:
+        row = {"key": key, "repetition": repetition, "number": number, "state": state, "status": status, "ended_at": at}
+        await connection.execute(_ENDED, self._bound(row))
+
+    def _bound(self, row: dict[str, object]) -> dict[str, object]:
+        """The values of a row, for the statements below."""
+        values = {"tenant": self._tenant, "summary_id": self._summary, **row}
+        return {f"_{name}": value for name, value in values.items()}
 
 
-def _absent(table: sa.Table, row: dict[str, object]) -> sa.Insert:
+# --- statements, made once: making one takes longer than running it --------------------------------------------------
+
+
+def _value(column: sa.Column[Any]) -> sa.BindParameter[Any]:
+    return sa.bindparam(f"_{column.name}", type_=column.type)
+
+
+def _same(columns: Iterable[sa.Column[Any]]) -> list[sa.ColumnElement[bool]]:
+    return [column == _value(column) for column in columns]
+
+
+def _absent(table: sa.Table) -> sa.Insert:
     """An insert that leaves a row that is there as it is; portable, unlike ON CONFLICT."""
-    there = sa.exists().where(*(table.c[column.name] == row[column.name] for column in table.primary_key))
-    values = sa.select(*(sa.literal(value, table.c[name].type) for name, value in row.items())).where(~there)
-    return table.insert().from_select(list(row), values)
+    values = sa.select(*map(_value, table.columns)).where(~sa.exists().where(*_same(table.primary_key)))
+    return table.insert().from_select(list(table.columns), values)
+
+
+_KEPT = _absent(completions)
+_USED = _absent(completion_uses)
+_ONE = (attempts.c.tenant, attempts.c.summary_id, attempts.c.key, attempts.c.repetition)
+_FIRST = (*_ONE, attempts.c.state, attempts.c.sent_at)
+_SENT = (
+    attempts.insert()
+    .from_select(
+        [*_FIRST, attempts.c.number],
+        sa.select(*map(_value, _FIRST), sa.func.coalesce(sa.func.max(attempts.c.number), 0) + 1).where(*_same(_ONE)),
+    )
+    .returning(attempts.c.number)
+)
+_ENDED = (
+    sa.update(attempts)
+    .where(*_same((*_ONE, attempts.c.number)))
+    .values({column: _value(column) for column in (attempts.c.state, attempts.c.status, attempts.c.ended_at)})
+)
