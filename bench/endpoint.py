@@ -10,13 +10,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import heapreplace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
+from typing import TypeVar
 
 import httpx
 import msgspec
@@ -40,6 +41,7 @@ ARTICLE_CHARACTERS = 4_000
 CALLS = 160
 WALL_TARGET = 1.10
 CPU_TARGET_MS = 12.0
+T = TypeVar("T")
 _LINE = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
 
 
@@ -117,6 +119,9 @@ class Modelled:
 
     async def _complete(self, body: dict[str, list[dict[str, str]]], writer: asyncio.StreamWriter) -> None:
         arrived_s = asyncio.get_running_loop().time()
+        if self._delayed:
+            # So that counting, which takes longer than reading, keeps no other request waiting that comes now.
+            await asyncio.sleep(FIRST_S / 2)
         prompt = "\n".join(message["content"] for message in body["messages"])
         answer = _answer(prompt)
         prompt_tokens, answer_tokens = self._count(prompt), self._count(answer)
@@ -276,10 +281,19 @@ def _request(text: str) -> CompletionRequest:
     )
 
 
+def run(measured: Coroutine[object, object, T]) -> T:
+    """Run a measurement on the event loop that the server runs on."""
+    if sys.platform == "win32":
+        return asyncio.run(measured)
+    import uvloop  # noqa: PLC0415 - not to be had on Windows
+
+    return uvloop.run(measured)
+
+
 def main() -> None:
     """Print both tables."""
     logs.configure(level="error", fmt="console")
-    runs = asyncio.run(loads())
+    runs = run(loads())
     print(
         f"Summaries by an endpoint that takes {FIRST_S:g} s, {PROMPT_TOKEN_S * 1000:g} ms a prompt token and "
         f"{ANSWER_TOKEN_S * 1000:g} ms an answer token, {SLOTS} calls in flight; target: wall at most {WALL_TARGET} of "
@@ -287,17 +301,17 @@ def main() -> None:
     )
     heads = ("calls", "sent", "answered", "path s", "wall s", "ratio", "CPU s")
     print(f"{'load':<30}{''.join(f'{head:>10}' for head in heads)}")
-    for run in runs:
-        ratio = run.wall_s / run.path_s
-        sent, answered = sum(call.prompt_tokens for call in run.calls), sum(call.answer_tokens for call in run.calls)
+    for one in runs:
+        ratio = one.wall_s / one.path_s
+        sent, answered = sum(call.prompt_tokens for call in one.calls), sum(call.answer_tokens for call in one.calls)
         print(
-            f"{run.name:<30}{len(run.calls):>10}{sent:>10,}{answered:>10,}{run.path_s:>10.2f}{run.wall_s:>10.2f}"
-            f"{ratio:>10.3f}{run.cpu_s:>10.2f}  {'reached' if ratio <= WALL_TARGET else 'MISSED'}"
+            f"{one.name:<30}{len(one.calls):>10}{sent:>10,}{answered:>10,}{one.path_s:>10.2f}{one.wall_s:>10.2f}"
+            f"{ratio:>10.3f}{one.cpu_s:>10.2f}  {'reached' if ratio <= WALL_TARGET else 'MISSED'}"
         )
     print()
     print(f"CPU of the client a call, journal included, {CALLS} calls; target: at most {CPU_TARGET_MS:g} ms")
     for pieces in (1, 40, 600):
-        found_ms = asyncio.run(client_cpu_ms(pieces))
+        found_ms = run(client_cpu_ms(pieces))
         reached = "reached" if found_ms <= CPU_TARGET_MS else "MISSED"
         print(f"{f'answers in {pieces} pieces':<30}{found_ms:>10.1f} ms  {reached}")
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from service import drafting
 from service.core import chunking, extractive, grounding, masking
 from service.core import text as texts
+from service.core.entities import names_in
 from service.core.errors import FieldError, InvalidRequest, NeedsModel, NothingToRead
 from service.core.finishing import Account, finish
 from service.core.types import (
@@ -128,7 +129,10 @@ async def _ask(documents: Sequence[Document], options: Options, tools: Tools, en
     await check(documents, options, tools=tools, model=True)
     sources = await asyncio.to_thread(read, documents, tools)
     index = grounding.build_index(sources)
-    drafted = await drafting.draft(sources, index, options, engaged.model)
+    # names need no answer, and take a third of a second in a long text: they are looked for while the model writes
+    drafted, names = await asyncio.gather(
+        drafting.draft(sources, index, options, engaged.model), asyncio.to_thread(names_in, sources)
+    )
     answered = {completion.model for completion in drafted.completions if completion.model}
     return await asyncio.to_thread(
         finish,
@@ -148,6 +152,7 @@ async def _ask(documents: Sequence[Document], options: Options, tools: Tools, en
         max_words=options.max_words or drafting.ABSTRACT_WORDS[options.length],
         caveats=drafted.caveats,
         account=Account(verification=drafted.verification, gaps=drafted.gaps, usage=drafted.usage),
+        names=names,
     )
 
 

@@ -7,6 +7,7 @@ optional, no additional properties, no `oneOf`, no `default`, no `$ref`, at most
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -183,6 +184,7 @@ _CLAIM_FIRST: Mapping[str, tuple[str, ...]] = {
 """Where it differs from the order of the structs, which is evidence first."""
 
 
+@cache
 def schema(stage: Stage, order: Order) -> Json:
     """The strict JSON Schema of a stage's reply, its properties in the order that the prompt version wants.
 

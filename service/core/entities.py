@@ -14,7 +14,14 @@ _IMPERSONAL: tuple[EntityType, ...] = ("organisation", "place", "other")
 _FEWEST_MENTIONS = 2
 
 
-def entities(sources: Sequence[Source], cited: Iterable[tuple[str, int, int]] = ()) -> tuple[Entity, ...]:
+def names_in(sources: Sequence[Source]) -> tuple[Named, ...]:
+    """Every place where a name stands; only unmasked English sentences are read."""
+    return tuple(name for source in sources if source.language in (None, "en") for name in find_names(source))
+
+
+def entities(
+    sources: Sequence[Source], cited: Iterable[tuple[str, int, int]] = (), named: Sequence[Named] | None = None
+) -> tuple[Entity, ...]:
     """Names that the sources use twice or more, that stand in a cited span, or whose forms differ, by first mention.
 
     A surname alone is the full name it belongs to; so is a first name that only one person has. Two full names with
@@ -24,9 +31,10 @@ def entities(sources: Sequence[Source], cited: Iterable[tuple[str, int, int]] = 
     Args:
         sources: the documents; only unmasked English sentences are read.
         cited: (document, start, end) of evidence.
+        named: their `names_in`, where that was looked for already.
 
     """
-    named = [name for source in sources if source.language in (None, "en") for name in find_names(source)]
+    named = names_in(sources) if named is None else named
     spans = list(cited)
     found: list[Entity] = []
     for group in _groups(named, acronyms_of(sources)):

@@ -9,6 +9,7 @@ import msgspec
 
 from service.core import cues, datelines, grounding
 from service.core.entities import entities as find_entities
+from service.core.names import Named
 from service.core.text import count_words
 from service.core.types import (
     OFFSET_UNIT,
@@ -92,7 +93,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
 
 
-def finish(
+def finish(  # noqa: PLR0913 - named where it is called
     draft: Draft,
     sources: Sequence[Source],
     index: grounding.Index,
@@ -101,6 +102,7 @@ def finish(
     max_words: int,
     caveats: Iterable[Caveat] = (),
     account: Account | None = None,
+    names: Sequence[Named] | None = None,
 ) -> SummaryResult:
     """The result of a draft: what stood up to its sources, and what a reader should know about it.
 
@@ -112,11 +114,12 @@ def finish(
         max_words: the bound that applied.
         caveats: what the engine has to say itself.
         account: of the calls that made the draft, where there were any.
+        names: in the sources, where they were looked for already.
 
     """
     grounded = ground(draft, index)
     evidence = [place for point in grounded.points for place in point.evidence]
-    entities = find_entities(sources, [(place.document, place.start, place.end) for place in evidence])
+    entities = find_entities(sources, [(place.document, place.start, place.end) for place in evidence], names)
     points = tuple(msgspec.structs.replace(point, entities=_named_in(point, entities)) for point in grounded.points)
     abstract = _abstract(draft, grounded)
     facts = tuple(_facts(source) for source in sources)

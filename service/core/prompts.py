@@ -9,6 +9,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -188,6 +189,7 @@ def messages(version: PromptVersion, stage: Stage, variables: Mapping[str, str])
     )
 
 
+@cache
 def schema_text(stage: Stage, order: contract.Order) -> str:
     """The schema as the messages state it, for endpoints that ignore `response_format`."""
     return json.dumps(contract.schema(stage, order), ensure_ascii=False)

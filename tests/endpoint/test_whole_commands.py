@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,6 +102,21 @@ def test_an_endpoint_that_fails_can_be_stood_in_for(named: Server, precis: Preci
 # --- a server that is stopped ----------------------------------------------------------------------------------------
 
 
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Waits for what another process does."""
+    given_up_at = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < given_up_at
+        time.sleep(0.01)
+
+
 @contextmanager
 def serving(folder: Path, port: int, server: Server) -> Iterator[subprocess.Popen[str]]:
     """`precis serve` with one call at a time and no time to finish when it is told to stop."""
@@ -126,18 +143,18 @@ def test_sigterm_during_a_call_leaves_the_summary_to_the_next_start(neighbour: S
         return Reply(chunks=[delta("{")], end="hang") if len(neighbour.bodies) == 2 else written(asked)
 
     neighbour.script = script
-    with httpx.Client(base_url="http://127.0.0.1:8731", timeout=30) as client:
-        with serving(own_folder, 8731, neighbour) as process:
+    port = free_port()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with serving(own_folder, port, neighbour) as process:
             headers = {"Content-Type": "text/plain", "Prefer": "wait=0"}
             summary = client.post("/v1/summaries", content=PARTS.encode(), headers=headers).json()["id"]
-            while len(neighbour.bodies) < 2:
-                assert process.poll() is None
+            until(lambda: len(neighbour.bodies) == 2)
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=20)
         assert process.returncode == 0
         assert rows(own_folder / "precis.db", "SELECT status FROM summaries") == [("running",)]
         assert rows(own_folder / "precis.db", journal) == [("answered",), ("sent",)]
-        with serving(own_folder, 8731, neighbour) as process:
+        with serving(own_folder, port, neighbour) as process:
             assert process.stderr
             while json.loads(process.stderr.readline())["event"] != "summary_worked_on":
                 pass
