@@ -1,7 +1,8 @@
 # The service in an image. `docker compose up` builds and runs it; so does
 #   docker build -t precis . && docker run --read-only --tmpfs /tmp -v precis:/data -p 127.0.0.1:8000:8000 precis
 FROM python:3.13-slim-trixie AS base
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+ENV PIP_CACHE_DIR=/var/cache/pip \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore \
     PYTHONDONTWRITEBYTECODE=1
 
@@ -10,7 +11,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 FROM base AS libraries
 WORKDIR /build
 COPY requirements/runtime.lock ./
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip /opt/precis \
  && python -m pip --python /opt/precis/bin/python install --quiet --require-hashes --only-binary :all: -r runtime.lock
 
@@ -19,7 +20,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM base AS wheel
 WORKDIR /build
 COPY requirements/dev.lock ./
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     awk '/^[a-z]/ {wanted = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} wanted' dev.lock >build.lock \
  && python -m venv --without-pip /opt/builder \
  && python -m pip --python /opt/builder/bin/python install --quiet --require-hashes --only-binary :all: -r build.lock
