@@ -38,6 +38,8 @@ from service.core.types import (
 
 log = structlog.stdlib.get_logger(__name__)
 
+TENANT = "local"
+"""Whose summaries are made and seen, as long as callers are not told apart."""
 AS_CONFIGURED = Conditions()
 FINISHED: frozenset[Status] = frozenset({"succeeded", "partial", "failed"})
 

@@ -21,11 +21,10 @@ from service.adapters.store import StoredSummary
 from service.cli import EXIT_ENDPOINT, EXIT_INTERRUPTED, EXIT_TIME, exit_code, exit_code_of
 from service.core.errors import FieldError, PrecisError, TooLarge, UnsupportedMedia
 from service.core.types import Conditions, Document, Length, Options
-from service.jobs import FINISHED, Jobs
+from service.jobs import FINISHED, TENANT, Jobs
 from service.rendering import html, markdown, resource, terminal
 from service.settings import Loaded, Settings
 
-TENANT = "local"
 _STDIN = "-"
 _FOREVER_S = 10.0**9
 _PIPE_WIDTH = 100

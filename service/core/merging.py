@@ -4,7 +4,6 @@ The model sees numbered points and answers with numbers. What it wants joined is
 differ in what they claim; everything else stays apart.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +12,7 @@ import msgspec
 from service.core import cues
 from service.core.contract import MergeReply
 from service.core.lexicon import NUMBER_WORDS, SENTENCE_OPENERS, is_latin, tokenise
-from service.core.prompts import clean
+from service.core.prompts import clean, enclosed
 from service.core.types import Draft, DraftLine, DraftPoint, Stance
 
 LEAST_SHRINKAGE = 0.10
@@ -21,7 +20,6 @@ LEAST_SHRINKAGE = 0.10
 
 _WEAKEST_FIRST: tuple[Stance, ...] = ("claimed", "reported", "asserted", "confirmed")
 _ALONE: frozenset[Stance] = frozenset({"denied", "joke", "opinion"})
-_DELIMITER_DIGITS = 12
 _COUNTING = NUMBER_WORDS | {"first", "last", "half"}
 _LONGEST_CLAIM = 600
 _LONGEST_NAME = 80
@@ -148,8 +146,7 @@ def apply(reply: MergeReply, points: Sequence[DraftPoint]) -> Draft:
 def block(points: Sequence[DraftPoint], names: Mapping[str, str]) -> str:
     """Numbered points as the model sees them, between delimiters derived from them."""
     lines = [line(number, point, names) for number, point in enumerate(points, 1)]
-    mark = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:_DELIMITER_DIGITS]
-    return "\n".join([f"<<<POINTS {mark}>>>", *lines, f"<<<END {mark}>>>"])
+    return enclosed("POINTS", lines, derived_from=lines)
 
 
 def line(number: int, point: DraftPoint, names: Mapping[str, str]) -> str:

@@ -276,7 +276,6 @@ def document_block(chunk: Chunk, source: Source, numbered: Sequence[Piece]) -> s
     header = [f"Title: {clean(document.title)}"] if document.title else []
     header += [f"Date: {clean(document.published_at)}"] if document.published_at else ["Date: not stated"]
     header += [f"Part {chunk.index} of {chunk.of}"] if chunk.of > 1 else []
-    mark = hashlib.sha256("\n".join([*header, text]).encode()).hexdigest()[:_DELIMITER_DIGITS]
     lines: list[str] = []
     paragraph = None
     for piece in numbered:
@@ -284,7 +283,17 @@ def document_block(chunk: Chunk, source: Source, numbered: Sequence[Piece]) -> s
             lines.append("")
         paragraph = piece.paragraph
         lines.append(f"[{piece.number}] {piece.text}")
-    return "\n".join([f"<<<DOCUMENT {mark}>>>", *header, "", *lines, f"<<<END {mark}>>>"])
+    return enclosed("DOCUMENT", [*header, "", *lines], derived_from=[*header, text])
+
+
+def enclosed(kind: str, lines: Sequence[str], *, derived_from: Sequence[str]) -> str:
+    """Lines between delimiters that are derived from a text: the same one always makes the same prompt.
+
+    >>> enclosed("POINTS", ["[1] One."], derived_from=["[1] One."]).splitlines()[0]
+    '<<<POINTS a1ac24ddac36>>>'
+    """
+    mark = hashlib.sha256("\n".join(derived_from).encode()).hexdigest()[:_DELIMITER_DIGITS]
+    return "\n".join([f"<<<{kind} {mark}>>>", *lines, f"<<<END {mark}>>>"])
 
 
 def clean(text: str) -> str:

@@ -1,18 +1,16 @@
 """The one batched repair call: points without evidence, shown with sentences near them, and what comes of it."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from service.core import cues, grounding
 from service.core.contract import RepairReply
-from service.core.prompts import clean
+from service.core.prompts import clean, enclosed
 from service.core.text import stems
 from service.core.types import DraftPoint, DraftQuote, Dropped, Evidence, Sentence, Source, Value
 
 CONTEXT_SENTENCES = 2
-_DELIMITER_DIGITS = 12
 
 Places = Sequence[Evidence | grounding.Missing]
 """One for each quote of a point."""
@@ -70,8 +68,7 @@ def shown(failures: Sequence[Failing], sources: Mapping[str, Source]) -> Shown:
             text = clean(sources[document].text[sentence.start : sentence.end])
             lines.append(f"[{len(numbers)}] {text}")
         lines.append("")
-    mark = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:_DELIMITER_DIGITS]
-    text = "\n".join([f"<<<CLAIMS {mark}>>>", *lines[:-1], f"<<<END {mark}>>>"])
+    text = enclosed("CLAIMS", lines[:-1], derived_from=lines)
     return Shown(text=text, claims=dict(enumerate(failures, 1)), sentences=numbers)
 
 

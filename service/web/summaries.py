@@ -11,12 +11,11 @@ from msgspec import Meta
 
 from service.adapters.store import Status, StoredSummary
 from service.core.errors import NotAcceptable
-from service.jobs import FINISHED, Jobs
+from service.jobs import FINISHED, TENANT, Jobs
 from service.rendering import html, markdown, resource
 from service.settings import Settings
 from service.web import bodies
 
-TENANT = "local"
 LONGEST_WAIT_S = 60.0
 MEDIA_TYPES = ("application/json", "text/markdown", "text/html")
 
