@@ -236,7 +236,7 @@ class Jobs:
             except NeedsModel:
                 # What is asked for only a model can do: then the endpoint's fault is what there is to say.
                 raise error from None
-            text = f"The endpoint failed, so the sources' own sentences were used, as asked for. {error.detail}"
+            text = f"{error.title}, so the sources' own sentences were used, as asked for. {error.detail}"
             return replace(result, caveats=(Caveat(code="fallback", text=text), *result.caveats))
 
     async def _asked(self, stored: StoredSummary, documents: Sequence[Document]) -> SummaryResult:

@@ -5,14 +5,14 @@ The steps are CPU-bound and run in threads; nothing here touches the network, th
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from service import drafting
 from service.core import chunking, extractive, grounding, masking
 from service.core import text as texts
 from service.core.entities import names_in
-from service.core.errors import FieldError, InvalidRequest, NeedsModel, NothingToRead
-from service.core.finishing import Account, finish
+from service.core.errors import FieldError, InvalidRequest, NeedsModel, NothingToRead, TooLittleSupported
+from service.core.finishing import Account, finish, too_little
 from service.core.types import (
     Caveat,
     Document,
@@ -76,7 +76,7 @@ async def summarise(
     Raises:
         NothingToRead: a document has no readable text.
         NeedsModel: the summary is wanted in another language than a document's, and no model is engaged.
-        EndpointError: nothing could be read by the model.
+        EndpointError: nothing could be read by the model, or too little of what it says is supported.
     """
     if engaged is None:
         return await asyncio.to_thread(_extract, documents, options, tools)
@@ -130,11 +130,12 @@ async def _ask(documents: Sequence[Document], options: Options, tools: Tools, en
     sources = await asyncio.to_thread(read, documents, tools)
     index = grounding.build_index(sources)
     # names need no answer, and take a third of a second in a long text: they are looked for while the model writes
-    drafted, names = await asyncio.gather(
-        drafting.draft(sources, index, options, engaged.model), asyncio.to_thread(names_in, sources)
+    names = cache(lambda: names_in(sources))
+    drafted, _ = await asyncio.gather(
+        drafting.draft(sources, index, options, engaged.model, names), asyncio.to_thread(names)
     )
     answered = {completion.model for completion in drafted.completions if completion.model}
-    return await asyncio.to_thread(
+    result = await asyncio.to_thread(
         finish,
         drafted.draft,
         sources,
@@ -151,9 +152,19 @@ async def _ask(documents: Sequence[Document], options: Options, tools: Tools, en
         ),
         max_words=options.max_words or drafting.ABSTRACT_WORDS[options.length],
         caveats=drafted.caveats,
-        account=Account(verification=drafted.verification, gaps=drafted.gaps, usage=drafted.usage),
-        names=names,
+        account=Account(
+            verification=drafted.verification,
+            gaps=drafted.gaps,
+            usage=drafted.usage,
+            entities=drafted.entities,
+            dates=drafted.dates,
+            conflicts=drafted.conflicts,
+        ),
+        names=names(),
     )
+    if why := too_little(result):
+        raise TooLittleSupported(why)
+    return result
 
 
 def read(documents: Sequence[Document], tools: Tools) -> tuple[Source, ...]:

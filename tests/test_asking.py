@@ -299,7 +299,7 @@ async def test_a_cost_is_bounded_only_where_prices_are_known(wire: Wire) -> None
     """Otherwise the bound would hold nothing."""
     asking = wired(wire)
     bounded = Conditions(budget=Budget(max_cost=1.0))
-    assert asking.pinned(bounded).prompt == "news@1"
+    assert asking.pinned(bounded).prompt == "news@4"
     asking.prices = Prices(prompt=1.0)
     with pytest.raises(InvalidRequest, match="PRECIS_PRICE_COMPLETION"):
         asking.pinned(bounded)

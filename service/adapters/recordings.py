@@ -28,6 +28,7 @@ _UNNAMED = "unnamed@0"
 _KEPT = re.compile(r"content-type|retry-after.*|x-ratelimit-.*")
 _FOLDER = re.compile(r"[\w.-]+@[\w.+-]+")
 _MOST_CANDIDATES = 40
+_RECORD = "ask again where the endpoint can be reached, with --record"
 _MOST_DIFF_LINES = 60
 _MOST_DIFF_WIDTH = 200
 
@@ -226,8 +227,7 @@ def read_recording(path: Path) -> Recording:
                 base64.b64decode(chunk["base64"], validate=True)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError, RecursionError) as error:
         raise RecordingMissing(
-            f"The recording {path} cannot be read: {type(error).__name__}. Restore it, or delete it and run: "
-            "make record"
+            f"The recording {path} cannot be read: {type(error).__name__}. Restore it, or delete it and " + _RECORD
         ) from error
     asked = recording.request
     derived = request_key(asked.method, asked.path, asked.body)
@@ -235,7 +235,7 @@ def read_recording(path: Path) -> Recording:
         raise RecordingMissing(
             f"The recording {path} does not fit its request: by its body the key is {derived[:12]}, the file says "
             f"{recording.key[:12]}-{recording.repetition}. Recordings are not edited: restore it, or delete it and "
-            "run: make record"
+            + _RECORD
         )
     return recording
 
@@ -255,7 +255,7 @@ def load_endpoint(folder: Path) -> EndpointRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path} cannot be read: {error}. Restore it, or record anew: make record") from error
+        raise BadSettings(f"{path} cannot be read: {error}. Restore it, or {_RECORD}") from error
 
 
 def save_endpoint(folder: Path, record: EndpointRecord) -> None:
@@ -276,17 +276,17 @@ def _missing(folder: Path, asked: Asked, about: About, key: str) -> str:
     wanted = readable(asked.body)
     nearest = _nearest(folder, about, wanted)
     if nearest is None:
-        return f"{head}, nor any other of that prompt and stage in {folder}. Run: make record"
+        return f"{head}, nor any other of that prompt and stage in {folder}; {_RECORD}"
     recording = read_recording(nearest)
     if recording.key == key:
-        return f"{head}; repetition {recording.repetition} of it is there. Run: make record"
+        return f"{head}; repetition {recording.repetition} of it is there; {_RECORD}"
     changes = difflib.unified_diff(
         readable(recording.request.body), wanted, fromfile=nearest.name, tofile="this request", lineterm="", n=1
     )
     lines = [line if len(line) <= _MOST_DIFF_WIDTH else f"{line[:_MOST_DIFF_WIDTH]}…" for line in changes]
     rest = len(lines) - _MOST_DIFF_LINES
     shown = "\n".join([*lines[:_MOST_DIFF_LINES], *([f"... and {rest} lines more"] if rest > 0 else [])])
-    return f"{head}. The nearest differs so:\n{shown}\nIf that is meant, run: make record"
+    return f"{head}. The nearest differs so:\n{shown}\nIf that is meant, {_RECORD}"
 
 
 def _nearest(folder: Path, about: About, wanted: Sequence[str]) -> Path | None:

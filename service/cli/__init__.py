@@ -147,6 +147,17 @@ def run_summarise(context: click.Context, /, record: str | None, replay: str | N
     return command.run(loaded, command.Arguments(**arguments))  # type: ignore[arg-type]
 
 
+@precis.command("evaluate", epilog=EXIT_CODES)
+@click.argument("summary", metavar="SUMMARY.json")
+@click.option("--reference", metavar="FILE", help="What a good summary of the same texts holds, in JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def run_evaluate(summary: str, reference: str | None, as_json: bool) -> int:
+    """Measure a summary that `precis summarise --json` printed (- is standard input)."""
+    from service.cli import evaluate as command
+
+    return command.run(summary, reference, as_json=as_json)
+
+
 @precis.command("serve")
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on.")

@@ -1,7 +1,10 @@
 """What the words of a sentence give away: numbers, dates, stance, polarity, speaker. The word lists know English."""
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from decimal import Context, Decimal
+from operator import itemgetter
 from typing import NamedTuple
 
 from service.core.types import Attribution, Date, Kind, Number, Polarity, Stance
@@ -24,7 +27,10 @@ _DIGITS = re.compile(
 )
 _EXACT = Context(prec=10_000)
 """A number is no longer than its sentence, so nothing is ever rounded."""
-_SPELLED = re.compile(rf"\b(?:{_NUMBER_WORD})(?:[\s-](?:and\s)?(?:{_NUMBER_WORD}))*\b", re.IGNORECASE)
+_SPELLED = re.compile(rf"\b(?:{_NUMBER_WORD})(?:[\s-](?:and\s)?(?:{_NUMBER_WORD})){{0,30}}\b", re.IGNORECASE)
+_AFTER_DIGITS = re.compile(r"\d[\s-]$")
+_LOOK_BACK = 3
+"""As many characters as that may take: a digit, a space or hyphen, and a line break, which `$` passes over."""
 
 
 def numbers(text: str) -> tuple[Number, ...]:
@@ -36,19 +42,25 @@ def numbers(text: str) -> tuple[Number, ...]:
     >>> [(n.text, n.value) for n in numbers("It cost $1, 600 and took 340 days; five million saw it in May 2020.")]
     [('$1, 600', '1600'), ('340', '340'), ('five million', '5000000')]
     """
-    taken = [match.span() for match in _DATE.finditer(text)]
+    dated = [match.span() for match in _DATE.finditer(text)]
     found: list[tuple[int, Number]] = []
     for match in _DIGITS.finditer(text):
-        if any(start <= match.start() < end for start, end in taken):
+        if _is_within(match.start(), dated):
             continue
         value = _EXACT.multiply(Decimal(re.sub(r"[,\s]", "", match["digits"])), _SCALES.get(match["scale"] or "", 1))
         found.append((match.start(), Number(text=match[0].strip(), value=_plain(value))))
     for match in _SPELLED.finditer(text):
-        inside = any(start <= match.start() < end for start, end in taken)
-        after_digits = re.search(r"\d[\s-]$", text[: match.start()]) is not None
-        if match[0].lower() not in ("one", "zero") and not inside and not after_digits:
-            found.append((match.start(), Number(text=match[0], value=_spelled(match[0]))))
+        at = match.start()
+        after_digits = _AFTER_DIGITS.search(text, max(0, at - _LOOK_BACK), at) is not None
+        if match[0].lower() not in ("one", "zero") and not after_digits and not _is_within(at, dated):
+            found.append((at, Number(text=match[0], value=_spelled(match[0]))))
     return tuple(number for _, number in sorted(found, key=lambda pair: pair[0]))
+
+
+def _is_within(at: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether a position lies in one of the spans; they stand in order, apart from one another."""
+    last = bisect_right(spans, at, key=itemgetter(0)) - 1
+    return last >= 0 and at < spans[last][1]
 
 
 def _plain(value: Decimal) -> str:

@@ -20,6 +20,7 @@
     │   ├── CompletionRefused 502   the model or a filter declined
     │   ├── ContextOverflow   502   the prompt is over the context window; split again
     │   ├── ContextTruncated  502   the endpoint cut the prompt without a word
+    │   ├── TooLittleSupported 502  too few points of the answers stand up to the text
     │   └── BudgetSpent       402   the request's own budget does not allow another call
     ├── Incomplete            502   parts were not read, and the request is strict
     ├── RecordingMissing      500   a replay has no recording for a request
@@ -218,6 +219,13 @@ class ContextTruncated(EndpointError):
 
     code = "context_truncated"
     title = "The endpoint cut the prompt"
+
+
+class TooLittleSupported(EndpointError):
+    """Too few points of the model's answers stand up to the text; a thin summary would pass for a whole one."""
+
+    code = "too_little_supported"
+    title = "Too little of the answers is supported by the text"
 
 
 class BudgetSpent(EndpointError):

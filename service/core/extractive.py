@@ -7,7 +7,6 @@ Mihalcea and Tarau 2004) and cues, then chosen by maximal marginal relevance (Ca
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from service.core import cues, datelines
 from service.core.markup import is_heading, plain, unmarked
+from service.core.posts import post_paragraphs
 from service.core.text import count_words, is_blank, stems
 from service.core.types import (
     Attribution,
@@ -58,7 +58,6 @@ _NO_SUBJECT = re.compile(
 )
 _LATE_SUBJECT = re.compile(r"^[A-Z][a-z]+\b[^,.:;]{0,120},\s+(?:he|she|it|they)\b")
 """Who is meant stands before the sentence: "In a letter on Monday, it said ..."."""
-_DIALOGUE = re.compile(r"^[A-Z][\w. ]{0,24}:\s+\S")
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w’-]+")
 _EMPTY_STEMS = frozenset(
     stems(
@@ -161,7 +160,7 @@ def _candidates(sources: Sequence[Source], max_words: int | None = None) -> list
     short: list[Candidate] = []
     rest: list[Candidate] = []
     for source in sources:
-        social = _social_paragraphs(source)
+        social = post_paragraphs(source.text, source.readable)
         for position, sentence in enumerate(source.readable):
             text = source.text[sentence.start : sentence.end]
             body = unmarked(text)
@@ -191,24 +190,6 @@ def _distinct(candidates: Sequence[Candidate]) -> tuple[list[Candidate], dict[in
         elif candidate.document.id not in {one.document.id for one in (kept[index], *copies.get(index, ()))}:
             copies.setdefault(index, []).append(candidate)
     return kept, copies
-
-
-def _social_paragraphs(source: Source) -> set[int]:
-    """Paragraphs of social posts: those that end in a signature, and lines of dialogue before them."""
-    readable = groupby(source.readable, key=lambda sentence: sentence.paragraph)
-    text_of = {
-        paragraph: " ".join(source.text[sentence.start : sentence.end] for sentence in sentences)
-        for paragraph, sentences in readable
-    }
-    social: set[int] = set()
-    for paragraph, text in text_of.items():
-        if cues.is_social(text):
-            social.add(paragraph)
-            before = paragraph - 1
-            while before in text_of and _DIALOGUE.match(text_of[before].strip()):
-                social.add(before)
-                before -= 1
-    return social
 
 
 def _terms(candidates: Sequence[Candidate]) -> Terms:

@@ -51,6 +51,9 @@ _WORD = re.compile(rf"[^\W_{UNSPACED}]+")
 _LOOSE_ENDS = re.compile(r"^(?:\[ ?\.{3,} ?\]|\.{3,}|[\"' ])+|(?:\[ ?\.{3,} ?\]|[\"' .])+$")
 _ELLIPSIS = re.compile(r"\[ ?\.{3,} ?\]|\( ?\.{3,} ?\)|\.{3,}|\. \. \.")  # in a shadow, where "…" is "..."
 _EDGES = "\"' "
+_BETWEEN_SPACES = re.compile(r"(?<= )[A-Za-z0-9]+(?= )")
+_MOST_PLACES = 500
+"""Where the rarest word of a needle stands more often, the text is searched from end to end."""
 
 
 class Missing(Value, frozen=True, kw_only=True):
@@ -242,12 +245,12 @@ def _verbatim(document: Searchable, wanted: _Wanted, near: Span | None) -> Itera
 
 def _searches(document: Searchable, wanted: _Wanted, near: Span | None) -> Iterator[tuple[Match, Iterator[Span]]]:
     text, length = document.source.text, len(wanted.text)
-    yield "exact", (Span(start=at, end=at + length) for at in _hits(text, wanted.text, near))
+    yield "exact", (Span(start=at, end=at + length) for at in _hits(document, text, wanted.text, near))
     if all(word in document.words for word in wanted.words):
         made = document.shadow
         for haystack, forms in ((made.text, wanted.shadows), (made.folded, wanted.folded)):
             for form in forms:
-                hits = _hits(haystack, form, _in_shadow(made, near))
+                hits = _hits(document, haystack, form, _in_shadow(made, near))
                 yield "normalised", (made.original(at, at + len(form)) for at in hits)
 
 
@@ -275,7 +278,7 @@ def _ellipsis(document: Searchable, parts: Sequence[str], near: Span | None) -> 
     for haystack, form in ((made.text, str), (made.folded, fold)):
         for ending in endings:
             first, *rest = map(form, (*parts[:-1], ending))
-            for start in _hits(haystack, first, beside):
+            for start in _hits(document, haystack, first, beside):
                 reach = made.position(int(made.starts[start]) + _ELLIPSIS_REACH_CHARACTERS)
                 end = _end_in_order(haystack, rest, start + len(first), reach)
                 if end is not None and _in_one_paragraph(document, span := made.original(start, end)):
@@ -411,10 +414,10 @@ def _widened(tokens: Sequence[Token], around: Sequence[Token], start: int, end: 
 # --- searching -------------------------------------------------------------------------------------------------------
 
 
-def _hits(haystack: str, needle: str, near: Span | None) -> Iterator[int]:
+def _hits(document: Searchable, haystack: str, needle: str, near: Span | None) -> Iterator[int]:
     """Give the places where a needle stands as whole words: the nearest to a span first, or from the left."""
     if near is None:
-        yield from occurrences(haystack, needle, 0, len(haystack))
+        yield from _everywhere(document, haystack, needle)
         return
 
     def distance(at: int) -> tuple[bool, int]:
@@ -422,8 +425,23 @@ def _hits(haystack: str, needle: str, near: Span | None) -> Iterator[int]:
 
     start, stop = max(0, near.start - _NEAR_CHARACTERS - len(needle)), near.end + _NEAR_CHARACTERS
     yield from sorted(occurrences(haystack, needle, start, stop + len(needle)), key=distance)
-    everywhere = occurrences(haystack, needle, 0, len(haystack))
+    everywhere = _everywhere(document, haystack, needle)
     yield from sorted((at for at in everywhere if not start <= at <= stop), key=distance)
+
+
+def _everywhere(document: Searchable, haystack: str, needle: str) -> Iterator[int]:
+    """Give the places of a needle in the text or its shadow, by its rarest word: no scan of a long text for a quote."""
+    # An ASCII word between two spaces is the same word in the text and in its shadow, whatever stands around the needle.
+    placed = [(document.words.get(word[0].lower(), ()), word.start()) for word in _BETWEEN_SPACES.finditer(needle)]
+    positions, offset = min(placed, key=lambda one: len(one[0]), default=((), 0))
+    if not placed or len(positions) > _MOST_PLACES:
+        yield from occurrences(haystack, needle, 0, len(haystack))
+        return
+    in_text = haystack is document.source.text
+    for position in positions:
+        at = (int(document.shadow.starts[position]) if in_text else position) - offset
+        if at >= 0:
+            yield from occurrences(haystack, needle, at, at + len(needle))
 
 
 def _in_shadow(made: Shadow, span: Span | None) -> Span | None:

@@ -11,7 +11,9 @@ from typing import Literal
 
 from rapidfuzz.distance import Indel
 
-from service.core.types import Value
+from service.core import cues
+from service.core.text import stems
+from service.core.types import Polarity, Value
 
 
 def _words(text: str) -> frozenset[str]:
@@ -88,6 +90,93 @@ SENTENCE_OPENERS = _words("""
     what why how although though because since during until unless whether however also even still meanwhile instead
     is are was were be been being has have had do does did
 """)
+
+# Words that say nothing of what a sentence is about; negations among them, as two wordings are compared without.
+FUNCTION_WORDS = SENTENCE_OPENERS | _words("""
+    i me him them us my mine yours theirs ours himself herself itself themselves not no nor only just very too into onto
+    with without about over under between among through again further once both each more most other some such own same
+    out up down off for against will would shall should can could may might must s t n't isn't aren't wasn't weren't
+    don't doesn't didn't won't wouldn't hasn't haven't hadn't can't couldn't one ones also yet any all am do does done
+    get gets got make makes made cannot never neither nobody none nothing
+""")
+
+# Words that are frequent in other languages with Latin letters, and are no English ones.
+FOREIGN_WORDS = (
+    _words("""
+    der das und ist nicht ein eine einen mit auf für von dem den im zu sich wird le les des du et est une dans que qui
+    pour sur par aux au la el los las del y en con por se una il di che è per gli della nel sono het een van niet op
+    voor zijn och att som på är det ett ikke av til og na nie się w do jest o os da do em um uma não para com é
+""")
+    - FUNCTION_WORDS
+)
+
+# Words that say of themselves that something is not so; with NEGATIONS, what a paraphrase puts for a "not".
+SILENT_NEGATIONS = _words("""
+    undisclosed secret unclear unknown unfinished unresolved missing absent wraps avoid avoids avoided halted cancelled
+    canceled stopped ended banned barred delayed withheld blocked rather instead few little rarely seldom dropped ruled
+    decline declines declined prevent prevents prevented false wrong impossible gone dead free except yet nil
+    zero
+""")
+
+_UP_TO_TWENTIETH = """
+    first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth
+    sixteenth seventeenth eighteenth nineteenth twentieth
+""".split()
+ORDINALS = {word: value for value, word in enumerate(_UP_TO_TWENTIETH, 1)} | {"thirtieth": 30, "thirty-first": 31}
+ORDINALS |= {f"twenty-{word}": 20 + value for value, word in enumerate(_UP_TO_TWENTIETH[:9], 1)}
+
+# Words that stand for a count: a claim may have the figure.
+COUNTED = {
+    "one": 1, "once": 1, "single": 1, "sole": 1, "both": 2, "couple": 2, "pair": 2, "duo": 2, "twins": 2, "twice": 2,
+    "double": 2, "doubled": 2, "trio": 3, "triple": 3, "thrice": 3, "decade": 10, "dozen": 12, "noon": 12,
+    "century": 100,
+}  # fmt: skip
+SHORT_SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9, "tn": 10**12}
+CURRENCIES = {
+    "$": "$", "dollar": "$", "dollars": "$", "usd": "$", "€": "€", "euro": "€", "euros": "€", "eur": "€", "£": "£",
+    "pound": "£", "pounds": "£", "gbp": "£", "¥": "¥", "yen": "¥", "yuan": "¥",
+}  # fmt: skip
+
+_HIS = r"(?:the|an?|its|his|her|their|our|\w+['’]s?)"
+_MOST = (
+    "(?:larg|bigg|great|high|tall|long|old|young|rich|fast|slow|strong|weak|deadli|hott|cold|wett|low|small|deep|busi"
+    "|costli|heavi|grav|saf|wealthi|hard)est|worst|best(?![- ](?:known|selling|friend|man|of))"
+)
+# What sets something above or apart from all else, and words of which the evidence for it has one.
+_UNIQUE = "first|unprecedented|unparalleled|unique"
+_FIRST_OF_ALL = (
+    rf"{_HIS}\s+(?:very\s+)?first(?!\s+(?:half|days?|quarter|floor|names?|lady|minister|aid|weeks?|months?|years?|round"
+    r"|phase|stage|part|point|step|of|two|three|four|few|and)\b)"
+)
+SUPERLATIVES = tuple(
+    (re.compile(rf"\b(?:{claims})\b", re.IGNORECASE), re.compile(rf"\b(?:{evidence})\b", re.IGNORECASE))
+    for claims, evidence in (
+        (
+            rf"{_FIRST_OF_ALL}|first[- ](?:ever|time|to)|unprecedented|unparalleled|unique",
+            rf"{_UNIQUE}|1st|inaugural|maiden|debut|pioneer\w*|never|predat\w*|no (?:one|other)|nobody|only",
+        ),
+        (
+            rf"{_HIS}\s+(?:only|sole)",
+            r"only|sole|solely|single|alone|no other|unique\w*|one|exclusive\w*|nobody else|none",
+        ),
+        (
+            "never",
+            r"never|ever|no one|nobody|none|nothing|not once|no \w+|(?:was|were|did)(?:n['’]t| not)",
+        ),
+        (
+            r"(?:all|every)\s+(?:of|the|its|his|her|their|our|(?!over|time)[a-z]{4,})|everyone|everybody",
+            r"all|every\w*|each|whole|entire(?:ty|ly)?|full|fully|complete(?:ly)?|total|any|no|none|nobody|both|always",
+        ),
+        (
+            rf"{_MOST}|{_HIS}\s+most\s+(?!of\b)\w+",
+            rf"{_MOST}|{_UNIQUE}|most|record|unmatched|unrivalled|no other|than any|top|leading|number one",
+        ),
+        (
+            "most of|a majority",
+            r"most|mostly|majority|much|many|more than half|bulk|nearly|almost|mainly|largely|\d+ ?(?:%|per ?cent)",
+        ),
+    )
+)
 
 Protected = Literal[
     "number", "number word", "negation", "modal", "hedge", "quantifier", "opposite", "other script", "name"
@@ -197,3 +286,110 @@ def _protection(tokens: Sequence[Token], at: int) -> Protected | None:
 def is_latin(text: str) -> bool:
     """Say whether all letters are Latin ones, as the lists know no others."""
     return text.isascii() or all("LATIN" in unicodedata.name(char, "") for char in text if char.isalpha())
+
+
+def is_english(text: str) -> bool:
+    """Say whether a short text can be English: most of its words have Latin letters, few are other languages' own.
+
+    >>> is_english("Kelly retired."), is_english("Le film est tourné dans l’espace."), is_english("太空电影")
+    (True, False, False)
+    """
+    tokens = tokenise(text)
+    # Capitalised, they are parts of names: Los Angeles, El Greco.
+    foreign = sum(token.text in FOREIGN_WORDS for token in tokens)
+    own = sum(token.word in FUNCTION_WORDS for token in tokens)
+    return sum(is_latin(token.word) for token in tokens) * 2 >= len(tokens) and foreign <= own
+
+
+# --- a claim beside what it is taken from ----------------------------------------------------------------------------
+
+_EMPTY = frozenset(stems(" ".join(FUNCTION_WORDS | {"fail", "yet"})))
+_CLAUSE = re.compile(
+    r"[,;:—–()…]\s*|[.!?]+(?:\s|$)|\b(?:and|but|or|that|which|who|whom|whose|when|while|where|because|since|although|though|after|before"
+    r"|until|unless|if|whether)\b",
+    re.IGNORECASE,
+)
+_PARTLY = re.compile(r"\bnot (?=(?:all|every\w*|always|entirely|necessarily)\b)", re.IGNORECASE)
+_PREDICATE = re.compile(
+    r"\b(?:is|are|was|were|been|be|has|have|had|will|would|can|cannot|could|do|does|did|should|must|may|might|\w+ed)\b|n['’]t\b"
+    r"|['’](?:ll|d)\b",
+    re.IGNORECASE,
+)
+_MOST_CLAUSES = 60
+_LEAST_SHARED = 2
+
+
+def content(text: str) -> list[str]:
+    """Stems of the words of an English text that say what it is about.
+
+    >>> content("It won’t be a part of the franchise.")
+    ['part', 'franchis']
+    """
+    return [stem for stem in stems(text) if stem not in _EMPTY and not stem.endswith("n't")]
+
+
+def turned(claim: str, passages: Sequence[str]) -> bool:
+    """Say whether a clause of a claim and one of the passages have the same words, and only one of them a negation.
+
+    >>> turned("It will be part of the series.", ["while it won’t be a part of the series"])
+    True
+    >>> turned("Details were not disclosed.", ["Details remain under wraps."])
+    False
+    """
+    theirs = [clause for text in passages for clause in _clauses(text)][: _MOST_CLAUSES * 10]
+    return any(_is_turned(clause, theirs) for clause in _clauses(claim)[:_MOST_CLAUSES])
+
+
+def _is_turned(clause: "_Clause", theirs: Sequence["_Clause"]) -> bool:
+    near = [other for other in theirs if clause.content <= other.content]
+    same = any(other.sense in (clause.sense, "unsure") for other in near) or clause.sense == "unsure"
+    # "Owned a warning and did nothing with it": the negation has the words of the clause before.
+    shared = clause.sense == "negated" and any(
+        other.sense == "negated" and other.content <= clause.content for other in theirs
+    )
+    return clause.whole and len(clause.content) >= _LEAST_SHARED and bool(near) and not same and not shared
+
+
+def own_polarity(claim: str) -> Polarity | None:
+    """Give the polarity of a claim of one clause, where its words are clear.
+
+    >>> own_polarity("No studio has signed on."), own_polarity("It won, but lost its crown."), own_polarity("It flew.")
+    ('negated', None, 'affirmed')
+    """
+    clauses = _clauses(claim)
+    sense = clauses[0].sense if len(clauses) == 1 else "unsure"
+    return None if sense == "unsure" else sense
+
+
+class _Clause(Value, frozen=True, kw_only=True):
+    content: frozenset[str]
+    sense: Polarity | Literal["unsure"]
+    """Unsure where only the meaning of a word says that something is not so."""
+    whole: bool
+    """Whether it has a verb, as far as that can be seen: "the two men" only belongs to one."""
+
+
+def _clauses(text: str) -> list[_Clause]:
+    found: list[_Clause] = []
+    for part in _CLAUSE.split(text):
+        whole = _PARTLY.sub(" ", part)
+        words = {token.word for token in tokenise(whole)}
+        negative = any(word in NEGATIONS or word in SILENT_NEGATIONS or word.endswith("n't") for word in words)
+        sense: Polarity | Literal["unsure"] = cues.polarity(whole)
+        if (sense == "affirmed" and negative) or whole != part:
+            sense = "unsure"
+        inside = frozenset(content(whole))
+        if inside or sense == "negated":
+            found.append(_Clause(content=inside, sense=sense, whole=_PREDICATE.search(part) is not None))
+    return found
+
+
+def unmatched_superlative(claim: str, passage: str) -> str | None:
+    """Give the first words of a claim that set something above or apart, where no words of the passage do so.
+
+    >>> unmatched_superlative("It is the first film of its kind.", "It is a film of its kind.")
+    'the first'
+    >>> unmatched_superlative("He first said so on Monday.", "He said so on Monday.")
+    """
+    found = ((claims.search(claim), evidence) for claims, evidence in SUPERLATIVES)
+    return next((match[0] for match, evidence in found if match and not evidence.search(passage)), None)

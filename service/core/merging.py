@@ -4,45 +4,94 @@ The model sees numbered points and answers with numbers. What it wants joined is
 differ in what they claim; everything else stays apart.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
-from service.core import cues
+from service.core.claims import WEAKEST_FIRST, Claim, agree, claim, fit
 from service.core.contract import MergeReply
-from service.core.lexicon import NUMBER_WORDS, SENTENCE_OPENERS, is_latin, tokenise
 from service.core.prompts import clean, enclosed
-from service.core.types import Draft, DraftLine, DraftPoint, Stance
+from service.core.types import Draft, DraftLine, DraftPoint
 
 LEAST_SHRINKAGE = 0.10
 """A round that shrinks the points by less is the last one."""
 
-_WEAKEST_FIRST: tuple[Stance, ...] = ("claimed", "reported", "asserted", "confirmed")
-_ALONE: frozenset[Stance] = frozenset({"denied", "joke", "opinion"})
-_COUNTING = NUMBER_WORDS | {"first", "last", "half"}
 _LONGEST_CLAIM = 600
 _LONGEST_NAME = 80
 _MOST_DOCUMENTS = 3
-_MARKS = "$€£¥%"
+
+Group = tuple[int, ...]
+"""Positions of points that become one; the first gives the words."""
 
 
-def plan_round(costs: Sequence[int], budget: int) -> tuple[range, ...]:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Held:
+    """A point on its way through the rounds, and what it stands for."""
+
+    point: DraftPoint
+    origins: tuple[int, ...]
+    """Positions of the points it is made of, among those that were given; ascending."""
+    members: "tuple[Held, ...]" = ()
+    """That it was joined of."""
+
+    @cached_property
+    def claims(self) -> frozenset[Claim]:
+        """Of all that it stands for: what it is joined with has to fit each, not only the words that were kept."""
+        # Made when first asked for, as most points are never joined.
+        if self.members:
+            return frozenset(one for member in self.members for one in member.claims)
+        return frozenset((claim(self.point),))
+
+
+# --- rounds ----------------------------------------------------------------------------------------------------------
+
+
+def plan_round(costs: Sequence[int], budget: int, documents: Sequence[str] = ()) -> tuple[range, ...]:
     """Runs of points, in order, each as long as its cost fits the budget; a point over it stands alone.
+
+    A document that fits a group whole is not split between two: the group before it ends at its border.
+
+    Args:
+        costs: of each point.
+        budget: of a group.
+        documents: of each point, those of one document side by side; borders do not count where none are given.
 
     >>> plan_round([4, 4, 4, 9, 1], budget=9)
     (range(0, 2), range(2, 3), range(3, 4), range(4, 5))
+    >>> plan_round([4, 4, 4], budget=9, documents=["a", "b", "b"])
+    (range(0, 1), range(1, 3))
     """
+    wholes: dict[str, int] = {}
+    for document, cost in zip(documents, costs, strict=False):
+        wholes[document] = wholes.get(document, 0) + cost
     groups: list[range] = []
     start = spent = 0
     for at, cost in enumerate(costs):
-        if at > start and spent + cost > budget:
+        begins = bool(documents) and at > 0 and documents[at] != documents[at - 1]
+        whole = wholes[documents[at]] if begins else cost
+        needed = whole if whole <= budget else cost
+        if at > start and spent + needed > budget:
             groups.append(range(start, at))
             start, spent = at, 0
         spent += cost
     if start < len(costs):
         groups.append(range(start, len(costs)))
     return tuple(groups)
+
+
+def by_document(held: Sequence[Held], documents: Sequence[str]) -> list[Held]:
+    """Points with those of one document side by side, in the order in which each document first comes.
+
+    Args:
+        held: the points.
+        documents: of each.
+    """
+    first: dict[str, list[Held]] = {}
+    for one, document in zip(held, documents, strict=True):
+        first.setdefault(document, []).append(one)
+    return [one for own in first.values() for one in own]
 
 
 def is_last_round(before: int, after: int) -> bool:
@@ -54,13 +103,19 @@ def is_last_round(before: int, after: int) -> bool:
     return after > before * (1 - LEAST_SHRINKAGE)
 
 
-def foremost(points: Sequence[DraftPoint], costs: Sequence[int], budget: int) -> list[DraftPoint]:
-    """As many points as the budget holds, in their order: those that must stay first, spread evenly over the rest."""
+def foremost(
+    points: Sequence[DraftPoint], costs: Sequence[int], budget: int, reserved: Sequence[Sequence[int]] = ()
+) -> list[int]:
+    """Positions of as many points as the budget holds, in order: reserved ones, then musts, then the others.
+
+    Where one kind does not fit, those that stay are spread evenly over it. At least one stays where there is one.
+    """
     must = [at for at, point in enumerate(points) if point.importance == "must"]
     rest = [at for at, point in enumerate(points) if point.importance != "must"]
     kept: set[int] = set()
     spent = 0
-    for wanted in (must, rest):
+    for kind in (*reserved, must, rest):
+        wanted = [at for at in kind if at not in kept]
         room = budget - spent
         total = sum(costs[at] for at in wanted)
         step = max(1.0, total / room) if room > 0 else float("inf")
@@ -69,32 +124,21 @@ def foremost(points: Sequence[DraftPoint], costs: Sequence[int], budget: int) ->
             if spent + costs[at] <= budget:
                 kept.add(at)
                 spent += costs[at]
-    return [point for at, point in enumerate(points) if at in kept] or list(points[:1])
+    return sorted(kept) or list(range(min(1, len(points))))
+
+
+# --- joining ---------------------------------------------------------------------------------------------------------
 
 
 def may_join(one: DraftPoint, other: DraftPoint) -> bool:
-    """Whether two points may become one: same numbers, names, dates and polarity; neither denied, a joke or an opinion.
+    """Whether two points may become one, should the model want it: nothing that counts differs.
 
     >>> a = DraftPoint(text="It took 340 days.", quotes=(), stance="reported")
     >>> b = msgspec.structs.replace(a, text="It lasted 340 days.", stance="asserted")
     >>> may_join(a, b), may_join(a, msgspec.structs.replace(b, text="It lasted 430 days."))
     (True, False)
     """
-    if one.stance in _ALONE or other.stance in _ALONE:
-        return (one.stance, one.text, one.polarity, one.attribution) == (
-            other.stance,
-            other.text,
-            other.polarity,
-            other.attribution,
-        )
-    return (
-        _sense(one) == _sense(other)
-        and _values(one) == _values(other)
-        and _days(one) == _days(other)
-        and _names_fit(one, other)
-        and _speakers_fit(one, other)
-        and ((one.stance in _WEAKEST_FIRST and other.stance in _WEAKEST_FIRST) or one.stance == other.stance)
-    )
+    return agree(claim(one), claim(other))
 
 
 def join(points: Sequence[DraftPoint]) -> DraftPoint:
@@ -104,7 +148,7 @@ def join(points: Sequence[DraftPoint]) -> DraftPoint:
     """
     first = points[0]
     stances = [point.stance for point in points]
-    weakest = next((stance for stance in _WEAKEST_FIRST if stance in stances), first.stance)
+    weakest = next((stance for stance in WEAKEST_FIRST if stance in stances), first.stance)
     quotes = {(quote.document, quote.sentence, quote.quote): quote for point in points for quote in point.quotes}
     return msgspec.structs.replace(
         first,
@@ -115,32 +159,71 @@ def join(points: Sequence[DraftPoint]) -> DraftPoint:
     )
 
 
-def apply(reply: MergeReply, points: Sequence[DraftPoint]) -> Draft:
-    """The draft that a merge reply means, over points numbered from 1.
+def hold(points: Iterable[DraftPoint]) -> list[Held]:
+    """Points as they are given, each standing for itself."""
+    return [Held(point=point, origins=(at,)) for at, point in enumerate(points)]
+
+
+def united(groups: Iterable[Group], held: Sequence[Held]) -> list[Held]:
+    """One for each group."""
+    return [_united([held[at] for at in group]) for group in groups]
+
+
+def _united(held: Sequence[Held]) -> Held:
+    if len(held) == 1:
+        return held[0]
+    return Held(
+        point=join([one.point for one in held]),
+        origins=tuple(sorted(at for one in held for at in one.origins)),
+        members=tuple(held),
+    )
+
+
+# --- replies ---------------------------------------------------------------------------------------------------------
+
+
+def chosen(reply: MergeReply, held: Sequence[Held]) -> list[Group]:
+    """What a reply keeps of points numbered from 1, in its order.
 
     Numbers that are none of these points, or were used before, are passed over; points that may not be joined stay
-    apart, next to one another. A sentence of the abstract keeps the points that were kept, and goes when none was.
+    apart, next to one another.
     """
-    kept: list[DraftPoint] = []
-    place: dict[int, int] = {}
-    for group in reply.points:
-        fresh = [number for number in dict.fromkeys(group.ids) if 0 < number <= len(points) and number not in place]
+    groups: list[Group] = []
+    used: set[int] = set()
+    for entry in reply.points:
+        fresh = [n - 1 for n in dict.fromkeys(entry.ids) if 0 < n <= len(held) and n - 1 not in used]
+        used.update(fresh)
         clusters: list[list[int]] = []
-        for number in fresh:
-            own = points[number - 1]
-            home = next((c for c in clusters if all(may_join(points[other - 1], own) for other in c)), None)
+        for at in fresh:
+            home = next(
+                (one for one in clusters if all(fit(held[other].claims, held[at].claims) for other in one)), None
+            )
             if home is None:
-                clusters.append([number])
+                clusters.append([at])
             else:
-                home.append(number)
-        for cluster in clusters:
-            place.update(dict.fromkeys(cluster, len(kept)))
-            kept.append(join([points[number - 1] for number in cluster]))
+                home.append(at)
+        groups += map(tuple, clusters)
+    return groups
+
+
+def drafted(reply: MergeReply, groups: Sequence[Group], held: Sequence[Held]) -> Draft:
+    """The draft that a reply means, over what was kept of the points that it was given.
+
+    A sentence of the abstract keeps the points that were kept, and goes when none was.
+    """
+    place = {at + 1: n for n, group in enumerate(groups) for at in group}
     lines = [
         DraftLine(text=line.text, points=tuple(dict.fromkeys(place[n] for n in line.points if n in place)))
         for line in reply.abstract
     ]
-    return Draft(headline=reply.headline, abstract=tuple(line for line in lines if line.points), points=tuple(kept))
+    return Draft(
+        headline=reply.headline,
+        abstract=tuple(line for line in lines if line.points),
+        points=tuple(one.point for one in united(groups, held)),
+    )
+
+
+# --- what a model sees -----------------------------------------------------------------------------------------------
 
 
 def block(points: Sequence[DraftPoint], names: Mapping[str, str]) -> str:
@@ -175,50 +258,3 @@ def _short(text: str, most: int) -> str:
     """A line of at most so many characters, cut where it is longer."""
     line = clean(text)
     return line if len(line) <= most else line[: most - 1] + "…"
-
-
-def _sense(point: DraftPoint) -> tuple[str, str, bool]:
-    """Whether something is so: as the model says, and as the words say."""
-    return point.polarity, cues.polarity(point.text), cues.stance(point.text) == "denied"
-
-
-def _values(point: DraftPoint) -> Counter[str]:
-    """Numbers of the claim itself; what a model lists beside it may be incomplete."""
-    found = cues.numbers(point.text)
-    read = {token.word for number in found for token in tokenise(number.text.replace("-", " "))}
-    dated = {token.word for date in cues.dates(point.text) for token in tokenise(date.text)}
-    values = [(number.value or number.text) + "".join(m for m in _MARKS if m in number.text) for number in found]
-    # Those that are no numbers by themselves: "one", "first", "twice".
-    words = [
-        word
-        for token in tokenise(point.text)
-        for word in token.word.split("-")
-        if word in _COUNTING and word not in read | dated
-    ]
-    return Counter(values + words)
-
-
-def _names_fit(one: DraftPoint, other: DraftPoint) -> bool:
-    """Whether one claim's names are among the other's, as "Kelly" is in "Scott Kelly"."""
-    a, b = _names(one.text), _names(other.text)
-    return a <= b or b <= a
-
-
-def _names(text: str) -> frozenset[str]:
-    """Words that may be names: written with a capital, or in a script that has none."""
-    return frozenset(
-        token.word.removesuffix("'s")
-        for token in tokenise(text)
-        if (token.text != token.text.lower() and not (token.opens and token.word in SENTENCE_OPENERS))
-        or not is_latin(token.text)
-    )
-
-
-def _days(point: DraftPoint) -> frozenset[str]:
-    return frozenset(date.iso or date.text.lower() for date in cues.dates(point.text))
-
-
-def _speakers_fit(one: DraftPoint, other: DraftPoint) -> bool:
-    """Whether the speakers are the same as far as they are named."""
-    a, b = one.attribution.who, other.attribution.who
-    return a is None or b is None or a.casefold() == b.casefold()

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from service.core.lexicon import SENTENCE_OPENERS
 from service.core.markup import is_heading, unmarked
 from service.core.types import EntityType, Source
 
@@ -57,23 +58,38 @@ _NEVER = frozenset(
     Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mr Mrs Ms Dr Mr. Mrs. Ms. Dr. Uh Ok
     """.split()
 )
+_NEVER_JOINED = _NEVER | _OFFICES
 _PARTICIPLE = re.compile(r"(?:ed|ing|ly)$")
 _DEMONYM = re.compile(r"(?:ian|ean|ese|ish|can)$")
 _ORGANISATION = re.compile(
     r"\b(?:Inc|Corp|Corporation|Company|Co|Ltd|LLC|Group|Venture|Studios?|Pictures|University|College|Institute|Agency|Council"
     r"|Committee|Commission|Ministry|Department|Bank|Party|Union|Court|Police|Association|Foundation|Times|Post|News"
-    r"|Press|Origin|Gazette|Herald|Trust|Authority|Office)\b\.?"
+    r"|Press|Origin|Gazette|Herald|Trust|Authority|Office|Engineering|Mutual|Insurance|Holdings|Industries|Airlines"
+    r"|Technologies|Inquiry|Society|Federation)\b\.?"
 )
-_OTHER = re.compile(r"\b(?:Licen[cs]e|Act|Treaty|Agreement|Prize|Award|Awards)\b")
+_OTHER = re.compile(r"\b(?:Licen[cs]e|Act|Treaty|Agreement|Prize|Award|Awards|Appendix|Annex)\b")
 _PLACE = re.compile(
     r"\b(?:Station|Beach|Harbour|Harbor|Mount|Lake|River|Street|Island|Emirates|States|Kingdom|Earth|Mars|Moon|ISS|Port|Bay|Cape|Bridge|Road"
-    r"|Avenue|Square|Airport|County|Province|Republic|Peninsula|Ocean)\b"
+    r"|Avenue|Square|Airport|County|Province|Republic|Peninsula|Ocean|Burj|Stadium|Desert|Strait)\b"
 )
-_CALLED = re.compile(
-    r"\b(?:astronaut|director|producer|filmmaker|actor|actress|reporter|president|minister|senator|writer|author|singer"
-    r"|star|cosmonaut|entrepreneur|son|daughter|wife|husband|mayor|councillor|engineer|professor|coach|lawyer|judge"
-    rf"|{'|'.join(sorted(_TITLES))})\.?\s+$"
+_ROLE = (
+    r"(?:astronaut|director|producer|filmmaker|actor|reporter|president|minister|senator|writer|author|singer|star"
+    r"|cosmonaut|entrepreneur|son|daughter|mayor|councillor|engineer|professor|coach|lawyer|judge)"
 )
+_HONORIFICS = frozenset({"Mr", "Mrs", "Ms", "Miss", "Dr"})
+_CALLED = re.compile(rf"\b(?:{_ROLE}|actress|wife|husband|{'|'.join(sorted(_TITLES | _HONORIFICS))})\.?\s+$")
+_CALLED_BOTH = re.compile(rf"\b(?:{_ROLE}s|team|duo|pair|couple|brothers|sisters|siblings|twins)\s+$")
+"""What names after it share, for as long as the list of them goes on: "cosmonauts Yuliya Peresild and"."""
+_LISTS = re.compile(r",?\s+and\s+|,\s+")
+_FULL_NAME_WORDS = range(2, 4)
+_SIGNED = re.compile(r"\s*\(@\w")
+_ADDRESS = re.compile(r"https?://\S+|(?<![\w.+-])(?:[\w.+-]*@\w[\w.-]*|[\w-]+(?:\.[\w-]+)+/\S*)")
+"""Handles, e-mail and web addresses: what they are made of are no names."""
+_ENDED = re.compile(r"[^\W\d_]{5,}\.$")
+"""The end of a sentence that was not taken for one; abbreviations are shorter."""
+_COMPOUND = re.compile(r"[^\W\d_]{3,}\d+$")
+_LETTER_SHAPED = re.compile(r"[A-Z]-[a-z]+$")
+"""T-shirts and X-rays are no names."""
 _KIN = re.compile(
     r"\b(?:widow|widower|wife|husband|son|daughter|brother|sister|father|mother|uncle|aunt|cousin|nephew|niece|twin"
     r"|grandson|granddaughter|grandfather|grandmother|partner),?\s+$",
@@ -86,6 +102,18 @@ _SAYS = re.compile(r"^\s+(?:said|says|told|wrote|argued|joked|announced|confirme
 _DOES = re.compile(r"^\s+(?:has|had|was|plays|holds)\b")
 _CAMEL = re.compile(r"(?!(?:Mc|Mac|Fitz|[DO][’'])[A-Z])[^\s\d]+[A-Z]")
 _LONGEST_ACRONYM = 5
+
+
+_MARKS_AROUND = " *_\"“”„‟«»‘’'"
+_DETERMINER = re.compile(r"(?:the|an?|this|that|these|those|his|her|its|their|our|my|your)\s+", re.IGNORECASE)
+_PARTICLES = frozenset("al bin da de del della den der di du ibn la le ten ter van von y zu".split())
+"""Small words within the names of people."""
+_SMALL = _PARTICLES | frozenset("a an and at by et for from in of on or the to und v vs with & -".split())
+"""Small words within other names."""
+_LONGEST = 80
+_MOST_WORDS = 12
+_IN_SENTENCE = re.compile("[。，；！？]")
+_MOST_LOWER_WORDS = 3
 
 
 class Named(NamedTuple):
@@ -113,17 +141,26 @@ def find_names(source: Source) -> list[Named]:
     found: list[Named] = []
     for sentence, body in prose:
         at = sentence.end - len(body)
-        taken: list[tuple[int, int]] = []
+        taken = [match.span() for match in _ADDRESS.finditer(body)] if "@" in body or "/" in body else []
         for pattern in (_WORK, _TITLED):
             for match in pattern.finditer(body):
                 taken.append(match.span())
                 start, end = match.span("title")
                 found.append(Named(match["title"], source.document.id, at + start, at + end, sentence.number, "work"))
+        shared_to = -1
         for start, end in _runs(body, inside, lower):
             if any(a < end and start < b for a, b in taken):
                 continue
             before, after = body[:start], body[end:]
             kind = _type(body[start:end], before, after)
+            full = len(body[start:end].split()) in _FULL_NAME_WORDS
+            shares = full and kind in (None, "person")
+            listed = shared_to >= 0 and _LISTS.fullmatch(body, shared_to, start)
+            shared_to = end if shares and (listed or _CALLED_BOTH.search(before)) else -1
+            if shared_to == end:
+                kind = "person"
+            if full and kind is None and _SIGNED.match(after):
+                kind = "person"
             found.append(
                 Named(
                     form=body[start:end],
@@ -177,7 +214,7 @@ def _runs(body: str, inside: Counter[str], lower: Counter[str]) -> list[tuple[in
             at += 1
             continue
         last = at
-        while not _ends_name(tokens[last][0]):
+        while not (_ends_name(tokens[last][0]) or _ENDED.match(tokens[last][0])):
             after = last + 1
             titled = at > 0 and tokens[at - 1][0].rstrip(".") in _TITLES
             connects = after + 1 < len(tokens) and tokens[after][0] in _CONNECTORS  # "Isle of Man"
@@ -195,7 +232,8 @@ def _runs(body: str, inside: Counter[str], lower: Counter[str]) -> list[tuple[in
         if not re.search(r"\b(?:[A-Z]|Jr|Sr|Inc|Co|Ltd|Corp)\.$", form):
             form = form.rstrip(".-&'’")
         no_name = tokens[at][0].rstrip(".") in _TITLES or (
-            last == at and (form.rstrip(".") in _NO_NAMES or _DEMONYM.search(form) is not None)
+            last == at
+            and (form.rstrip(".") in _NO_NAMES or any(found.search(form) for found in (_DEMONYM, _LETTER_SHAPED)))
         )
         if len(form) > 1 and not no_name:
             runs.append((start, start + len(form)))
@@ -225,7 +263,7 @@ def _starts_name(tokens: Sequence[re.Match[str]], at: int, inside: Counter[str],
         return False
     if following[:1].isupper() and not following.isupper():
         return True
-    return inside[word] > 0 or (lower[word.lower()] == 0 and any(c.isupper() for c in word[1:]))
+    return inside[word] > lower[word.lower()] or (lower[word.lower()] == 0 and any(c.isupper() for c in word[1:]))
 
 
 def _ends_name(token: str) -> bool:
@@ -237,21 +275,21 @@ def _joins(body: str, before: re.Match[str], after: re.Match[str], *, connected:
     between = body[before.end() : after.start()]
     return (
         word[0].isupper()
-        and _POSSESSIVE.sub("", word) not in _NEVER | _OFFICES
+        and not {_bare(word), word} & _NEVER_JOINED
         and (between.strip() in _CONNECTORS if connected else between == " ")
     )
 
 
 def _type(form: str, before: str, after: str) -> EntityType | None:
     acronym = form.isupper()
-    compound = _CAMEL.match(form) or any(c.isdigit() for c in form)
+    compound = _CAMEL.match(form) or _COMPOUND.match(form)
     does = _SAYS.match(after) or (" " in form and _DOES.match(after))
     rules: tuple[tuple[object, EntityType | None], ...] = (
         (_OTHER.search(form), "other"),
         (_ORGANISATION.search(form), "organisation"),
         (not acronym and _CALLED.search(before), "person"),
         (_PLACE.search(form), "place"),
-        (acronym, "organisation" if len(form) <= _LONGEST_ACRONYM else None),
+        (acronym and not any(map(str.isdigit, form)), "organisation" if len(form) <= _LONGEST_ACRONYM else None),
         (compound, "organisation"),
         (does or _BESIDE.search(before), "person"),
     )
@@ -264,6 +302,95 @@ def acronyms_of(sources: Sequence[Source]) -> dict[str, str]:
         match["short"]: match["full"]
         for source in sources
         for sentence in source.readable
+        if source.text.find("(", sentence.start, sentence.end) >= 0
         for match in _ACRONYM.finditer(source.text, sentence.start, sentence.end)
         if "".join(word[0] for word in match["full"].split() if word[0].isupper()) == match["short"]
     }
+
+
+# --- names that are given --------------------------------------------------------------------------------------------
+
+
+def readings(given: str, kind: EntityType) -> tuple[str, ...]:
+    """What a given name may be in a text, likeliest first: without marks, article and titles before it.
+
+    >>> readings("the Authority", "organisation"), readings("Dr. Fenella Marsh", "person")
+    (('Authority',), ('Fenella Marsh',))
+    >>> readings("*The Sopranos*", "work"), readings("Lord of the Rings", "work")
+    (('The Sopranos', 'Sopranos'), ('Lord of the Rings',))
+    """
+    whole = " ".join(given.split()).strip(_MARKS_AROUND)
+    article = _DETERMINER.match(whole)
+    bare = whole[article.end() :] if article else whole
+    untitled = bare if kind == "work" else _without_titles(bare)
+    part_of_it = article is not None and article[0].istitle() and untitled == bare
+    found = (*([whole] if part_of_it else []), untitled, _POSSESSIVE.sub("", untitled))
+    return tuple(dict.fromkeys(form for form in found if form))
+
+
+def _without_titles(name: str) -> str:
+    words = name.split()
+    while len(words) > 1 and words[1][0].isupper():
+        first, second = (word.rstrip(".") for word in words[:2])
+        if first not in _TITLES | _HONORIFICS and not (first in _BEFORE_TITLES and second in _TITLES):
+            break
+        words = words[1:]
+    return " ".join(words)
+
+
+def may_be_name(form: str, kind: EntityType, *, alias: bool, english: bool) -> bool:
+    """Whether words that no rule takes for a name may be one because a model says so.
+
+    >>> [may_be_name(form, "person", alias=True, english=True) for form in ("Bell", "he", "producer", "SpaceX CEO")]
+    [True, False, False, False]
+    >>> may_be_name("bell hooks", "person", alias=False, english=True)
+    True
+    """
+    words = form.split()
+    if not (1 < len(form) <= _LONGEST and len(words) <= _MOST_WORDS and form[0].isalnum()) or _IN_SENTENCE.search(form):
+        return False
+    if any(c.isupper() for c in words[0]) or not any(c.islower() or c.isupper() for c in form):
+        shaped = all(any(map(str.isupper, word)) or not word[0].isalpha() or word in _SMALL for word in words[1:])
+        says = not form.isdigit() or kind == "work"
+        return says and (not english or (shaped and not _is_common(words, kind)))
+    if form[0].isdigit():
+        return any(word[0].isupper() for word in words)
+    lower_name = not alias and kind != "other" and len(words) <= _MOST_LOWER_WORDS
+    return english and lower_name and not SENTENCE_OPENERS & set(words)
+
+
+def _is_common(words: Sequence[str], kind: EntityType) -> bool:
+    """Whether capitalised words are an office, or what a sentence may begin with."""
+    last = words[-1].rstrip(".")
+    if len(words) == 1 and (words[0] in _NEVER or last in _NO_NAMES or last.lower() in SENTENCE_OPENERS):
+        return True
+    office = words[0] in _TITLES and len(words) > 1 and words[1] in _SMALL  # "Minister of Works"
+    return kind != "work" and (office or last in _OFFICES | _TITLES)
+
+
+def holds_together(form: str, parts: Sequence[str], kind: EntityType) -> bool:
+    """Whether a given name may be one name although the rules find others in it.
+
+    >>> holds_together("Charlie and the Chocolate Factory", ["Charlie", "Chocolate Factory"], "work")
+    True
+    >>> holds_together("Elon Musk’s SpaceX", ["Elon Musk", "SpaceX"], "organisation")
+    False
+    >>> holds_together("Ann Lee and Bo Day", ["Ann Lee", "Bo Day"], "work")
+    False
+    """
+    rest = form
+    for part in parts:
+        rest = rest.replace(part, "\0", 1)
+    if re.search(r"\0(?:['’]s?\b|['’] |,)|\0 (?:and|or|&|with) \0", rest):
+        return False
+    words = [word for word in rest.split() if word != "\0"]
+    return kind != "person" or all(word in _PARTICLES or not (word.islower() or word[0].isupper()) for word in words)
+
+
+def follows_article(text: str, start: int) -> bool:
+    """Whether an article or the like stands before an offset.
+
+    >>> follows_article("It is the film.", 10), follows_article("It is film.", 6)
+    (True, False)
+    """
+    return _ARTICLE.search(text[max(0, start - 8) : start]) is not None

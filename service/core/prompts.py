@@ -32,8 +32,9 @@ _HEADING = re.compile(r"## (?P<stage>[a-z]+) (?P<part>system|user)\s*")
 _VARIABLE = re.compile(r"\{\{([^{}\n]*)\}\}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
 _REFERENCE = re.compile(r"(?P<name>[a-z][a-z0-9-]{0,60})(?:@(?P<version>[0-9]{1,6}))?")
-# Characters that are not seen and change what a model reads: Unicode tags, bidi controls.
-_UNSEEN = re.compile("[\U000e0000-\U000e007f\u061c\u202a-\u202e\u2066-\u2069\u200e\u200f]")
+# Characters that are not seen and change what a model reads: Unicode tags, supplementary variation selectors (which can
+# spell hidden text as well), bidi controls.
+_UNSEEN = re.compile("[\U000e0000-\U000e007f\U000e0100-\U000e01ef\u061c\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 _DELIMITER_DIGITS = 12
 
 

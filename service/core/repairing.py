@@ -8,21 +8,20 @@ from service.core import cues, grounding
 from service.core.contract import RepairReply
 from service.core.prompts import clean, enclosed
 from service.core.text import stems
-from service.core.types import DraftPoint, DraftQuote, Dropped, Evidence, Sentence, Source, Value
+from service.core.types import DraftPoint, DraftQuote, Dropped, Sentence, Source, Value
+from service.core.verifying import Examined, examine
 
 CONTEXT_SENTENCES = 2
 
-Places = Sequence[Evidence | grounding.Missing]
-"""One for each quote of a point."""
-
 
 class Failing(Value, frozen=True, kw_only=True):
-    """A point none of whose quotes was located, and why."""
+    """A point that does not stand up to its evidence, and why."""
 
     position: int
     """In the points it is of, from 0."""
     point: DraftPoint
-    missing: grounding.Missing
+    reason: str
+    detail: str
 
 
 class Shown(Value, frozen=True, kw_only=True):
@@ -35,23 +34,18 @@ class Shown(Value, frozen=True, kw_only=True):
     """(document, sentence) by the number that the block gives them."""
 
 
-def located(points: Sequence[DraftPoint], index: grounding.Index) -> list[Places]:
+def examined(points: Sequence[DraftPoint], index: grounding.Index) -> list[Examined]:
     """What became of the quotes of each point."""
-    return [[grounding.locate(quote, index) for quote in point.quotes] for point in points]
+    return [examine(point, index) for point in points]
 
 
-def failing(points: Sequence[DraftPoint], places: Sequence[Places]) -> tuple[Failing, ...]:
-    """The points none of whose quotes was located; `places` are theirs."""
-    found: list[Failing] = []
-    for position, (point, own) in enumerate(zip(points, places, strict=True)):
-        if any(isinstance(place, Evidence) for place in own):
-            continue
-        missing = next((place for place in own if isinstance(place, grounding.Missing)), _NOTHING_QUOTED)
-        found.append(Failing(position=position, point=point, missing=missing))
-    return tuple(found)
-
-
-_NOTHING_QUOTED = grounding.Missing(reason="not_found", detail="the claim comes without a quote")
+def failing(points: Sequence[DraftPoint], examined: Sequence[Examined]) -> tuple[Failing, ...]:
+    """The points that cannot be shown as they are; `examined` is theirs."""
+    return tuple(
+        Failing(position=position, point=point, reason=one.fault[0], detail=one.fault[1])
+        for position, (point, one) in enumerate(zip(points, examined, strict=True))
+        if one.fault
+    )
 
 
 def shown(failures: Sequence[Failing], sources: Mapping[str, Source]) -> Shown:
@@ -61,7 +55,7 @@ def shown(failures: Sequence[Failing], sources: Mapping[str, Source]) -> Shown:
     for claim, failure in enumerate(failures, 1):
         lines.append(f"Claim {claim}: {clean(failure.point.text)}")
         lines += [f"Its quote: {clean(quote.quote)}" for quote in failure.point.quotes]
-        lines.append(f"What is wrong: {failure.missing.detail}")
+        lines.append(f"What is wrong: {failure.detail}")
         lines.append("Sentences near it:")
         for document, sentence in _near(failure.point, sources):
             numbers[len(numbers) + 1] = (document, sentence.number)
@@ -96,7 +90,7 @@ def apply(reply: RepairReply, block: Shown) -> dict[int, DraftPoint]:
 
 def dropped(failure: Failing) -> Dropped:
     """The entry of a point that could not be mended."""
-    return Dropped(text=failure.point.text, reason=failure.missing.reason, detail=failure.missing.detail)
+    return Dropped(text=failure.point.text, reason=failure.reason, detail=failure.detail)
 
 
 def _near(point: DraftPoint, sources: Mapping[str, Source]) -> list[tuple[str, Sentence]]:

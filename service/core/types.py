@@ -26,6 +26,21 @@ DateBasis = Literal["stated", "relative", "inferred", "none"]
 EntityType = Literal["person", "organisation", "place", "work", "other"]
 MaskReason = Literal["teasers", "page_furniture"]
 ConflictKind = Literal["first_claim", "status", "name", "date", "number", "scope", "misquote"]
+CheckCode = Literal[
+    "number_mismatch",
+    "url_not_in_source",
+    "hedge_dropped",
+    "negation",
+    "superlative",
+    "date",
+    "name",
+    "speaker",
+    "social",
+    "support",
+    "fuzzy",
+]
+Part = Literal["key_point", "quote", "abstract", "headline", "caveat", "conflict"]
+"""Of a summary; what is dropped is listed with the part that it was."""
 CaveatCode = Literal[
     "undated",
     "stale",
@@ -279,6 +294,23 @@ class Draft(Value, frozen=True, kw_only=True):
     points: tuple[DraftPoint, ...]
 
 
+class DraftEntity(Value, frozen=True, kw_only=True):
+    """A name that an engine gives, with other forms of it; what does not stand in the sources is left out."""
+
+    name: str
+    aliases: tuple[str, ...]
+    type: EntityType
+
+
+class DraftConflict(Value, frozen=True, kw_only=True):
+    """Points (by position, from 0) that an engine says cannot both hold."""
+
+    kind: ConflictKind
+    a: tuple[int, ...]
+    b: tuple[int, ...]
+    note: str
+
+
 # --- what goes out ---------------------------------------------------------------------------------------------------
 
 
@@ -299,8 +331,9 @@ class Evidence(Value, frozen=True, kw_only=True):
 class Check(Value, frozen=True, kw_only=True):
     """Something found when a point was held against its evidence."""
 
-    code: str
+    code: CheckCode
     severity: Severity
+    """`blocking`: the point is dropped, after one chance to be mended; `warning`: it is shown, and flagged."""
     detail: str
 
 
@@ -374,6 +407,8 @@ class Caveat(Value, frozen=True, kw_only=True):
     code: CaveatCode
     text: str
     evidence: tuple[Evidence, ...] = ()
+    documents: tuple[str, ...] = ()
+    """Those that it is about; all of them where none is named."""
 
 
 class AbstractSentence(Value, frozen=True, kw_only=True):
@@ -410,6 +445,11 @@ class DocumentCoverage(Value, frozen=True, kw_only=True):
     unread: int
     thirds: tuple[int, int, int]
     """Pieces of evidence that begin in the first, middle and last third of the document."""
+    sentences: int = 0
+    """Outside masked and unread spans."""
+    sentences_cited: int = 0
+    words: int = 0
+    """Outside masked spans."""
 
 
 class Coverage(Value, frozen=True, kw_only=True):
@@ -419,11 +459,12 @@ class Coverage(Value, frozen=True, kw_only=True):
 
 
 class Dropped(Value, frozen=True, kw_only=True):
-    """A point that did not stand up to its evidence."""
+    """A point, or another part, that did not stand up to its evidence."""
 
     text: str
     reason: str
     detail: str
+    part: Part = "key_point"
 
 
 class Verification(Value, frozen=True, kw_only=True):
@@ -438,8 +479,15 @@ class Verification(Value, frozen=True, kw_only=True):
     fuzzy: int
     repaired: int
     dropped: tuple[Dropped, ...]
+    flagged: int = 0
+    """Points kept that a check has a warning about."""
     merged_away: int = 0
     """Points that stood up to their evidence, and were joined with others or left out when parts were merged."""
+
+    @property
+    def lost_points(self) -> tuple[Dropped, ...]:
+        """The key points among what was dropped."""
+        return tuple(drop for drop in self.dropped if drop.part == "key_point")
 
 
 class Gap(Value, frozen=True, kw_only=True):

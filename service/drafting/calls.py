@@ -1,7 +1,7 @@
 """Questions to the model: rendered, sent, read by the contract, and asked back once when a reply cannot be used."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -24,6 +24,7 @@ _QUESTION_ANEW = (
 )
 
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 
 
 class Model(Value, frozen=True, kw_only=True):
@@ -118,18 +119,19 @@ class Calls:
     def _count(self, request: CompletionRequest) -> int:
         return sum(self.model.count(message.content) for message in request.messages)
 
-    def usage(self) -> Usage:
-        """What was asked, reported and estimated apart."""
-        reported = [completion.reported for completion, _ in self.done if completion.reported is not None]
-        unreported = [(completion, counted) for completion, counted in self.done if completion.reported is None]
-        return Usage(
-            calls=len(self.done),
-            prompt_tokens=sum(counts.prompt for counts in reported),
-            completion_tokens=sum(counts.completion for counts in reported),
-            cached_tokens=sum(counts.cached for counts in reported),
-            estimated_prompt_tokens=sum(counted for _, counted in unreported),
-            estimated_completion_tokens=sum(self.model.count(completion.text) for completion, _ in unreported),
-        )
+
+def usage(done: Sequence[tuple[Completion, int]], count: Callable[[str], int]) -> Usage:
+    """What was asked, reported and estimated apart; with the tokens of each prompt by our own count."""
+    reported = [completion.reported for completion, _ in done if completion.reported is not None]
+    unreported = [(completion, counted) for completion, counted in done if completion.reported is None]
+    return Usage(
+        calls=len(done),
+        prompt_tokens=sum(counts.prompt for counts in reported),
+        completion_tokens=sum(counts.completion for counts in reported),
+        cached_tokens=sum(counts.cached for counts in reported),
+        estimated_prompt_tokens=sum(counted for _, counted in unreported),
+        estimated_completion_tokens=sum(count(completion.text) for completion, _ in unreported),
+    )
 
 
 async def together(waiting: Iterable[Coroutine[object, object, Result]]) -> list[Result]:
@@ -140,6 +142,16 @@ async def together(waiting: Iterable[Coroutine[object, object, Result]]) -> list
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+async def both(one: Coroutine[object, object, Result], other: Coroutine[object, object, Other]) -> tuple[Result, Other]:
+    """Both results; the first error ends the other and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            first, second = group.create_task(one), group.create_task(other)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return first.result(), second.result()
 
 
 def room_for(model: Model, stage: Stage, around: Mapping[str, str]) -> int:

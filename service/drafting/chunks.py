@@ -13,6 +13,7 @@ from service.core.types import (
     Chunk,
     Date,
     Draft,
+    DraftEntity,
     DraftLine,
     DraftPoint,
     DraftQuote,
@@ -41,6 +42,10 @@ class Part(Value, frozen=True, kw_only=True):
     draft: Draft
     caveats: tuple[tuple[contract.CaveatReply, str, int | None], ...]
     """With the document, and the number of the sentence there."""
+    entities: tuple[DraftEntity, ...]
+    document: str
+    date: Date | None
+    """Of the document, as the model reads it."""
 
 
 def plan(sources: Sequence[Source], options: Options, model: Model) -> list[tuple[Chunk, ...]]:
@@ -172,6 +177,7 @@ def _part(reply: contract.MapReply, source: Source, pieces: Sequence[prompts.Pie
     document = source.document.id
     sentence = {piece.number: piece.sentence for piece in pieces}
     place = {point.id: at for at, point in reversed(list(enumerate(reply.points)))}
+    date = reply.document_date
     return Part(
         draft=Draft(
             headline=reply.headline,
@@ -184,6 +190,9 @@ def _part(reply: contract.MapReply, source: Source, pieces: Sequence[prompts.Pie
         caveats=tuple(
             (caveat, document, sentence.get(caveat.sentence) if caveat.sentence else None) for caveat in reply.caveats
         ),
+        entities=tuple(DraftEntity(name=one.name, aliases=one.aliases, type=one.type) for one in reply.entities),
+        document=document,
+        date=Date(text=date.text, iso=date.iso, basis=date.basis) if date else None,
     )
 
 
@@ -209,7 +218,8 @@ def caveat(reply: contract.CaveatReply, document: str, sentence: int | None, ind
     home = index.documents[document]
     span = home.sentence_numbered(sentence)
     if span is None:
-        return Caveat(code=reply.code, text=reply.text)
+        return Caveat(code=reply.code, text=reply.text, documents=(document,))
     quote = DraftQuote(quote=home.source.text[span.start : span.end], document=document, sentence=sentence)
     place = grounding.locate(quote, index)
-    return Caveat(code=reply.code, text=reply.text, evidence=(place,) if isinstance(place, Evidence) else ())
+    evidence = (place,) if isinstance(place, Evidence) else ()
+    return Caveat(code=reply.code, text=reply.text, evidence=evidence, documents=(document,))

@@ -3,40 +3,50 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from service.core import contract, grounding, prompts, repairing
 from service.core.errors import EndpointError, EndpointRejected
-from service.core.types import Draft, DraftLine, DraftPoint, Dropped, Evidence, Source, Verification
+from service.core.types import Draft, DraftLine, DraftPoint, Dropped, Source, Value, Verification
+from service.core.verifying import account, lost_quotes
 from service.drafting.calls import Calls, room_for
+
+_LOST_SUPPORT = "A point that the sentence rests on was dropped or reworded, or it rests on none."
+
+
+class Grounded(Value, frozen=True, kw_only=True):
+    """Drafts that stand up to the sources, and an account of what did not."""
+
+    drafts: tuple[Draft, ...]
+    verification: Verification
 
 
 async def ground(
     calls: Calls, drafts: Sequence[Draft], index: grounding.Index, sources: Mapping[str, Source]
-) -> tuple[list[Draft], Verification]:
+) -> Grounded:
     """The drafts with what stands up to the sources, after one batched repair call for what does not."""
     points = [point for draft in drafts for point in draft.points]
     # A quote that is nowhere takes milliseconds in a long text: not on the event loop.
-    places = await asyncio.to_thread(repairing.located, points, index)
-    matches = [place.match for own in places for place in own if isinstance(place, Evidence)]
-    failures = repairing.failing(points, places)
-    mended, lost = await _repair(calls, failures, index, sources)
-    verification = Verification(
-        points_given=len(points),
-        points_kept=len(points) - len(lost),
-        quotes_given=sum(map(len, places)),
-        exact=matches.count("exact"),
-        normalised=matches.count("normalised"),
-        ellipsis=matches.count("ellipsis"),
-        fuzzy=matches.count("fuzzy"),
-        repaired=len(mended),
-        dropped=tuple(lost.values()),
-    )
+    examined = await asyncio.to_thread(repairing.examined, points, index)
+    mended, lost = await _repair(calls, repairing.failing(points, examined), index, sources)
     kept: list[Draft] = []
+    lines: list[Dropped] = []
     start = 0
     for draft in drafts:
         end = start + len(draft.points)
-        kept.append(_kept(draft, [None if at in lost else mended.get(at, points[at]) for at in range(start, end)]))
+        one, gone = _kept(draft, [None if at in lost else mended.get(at, points[at]) for at in range(start, end)])
+        kept.append(one)
+        lines += gone
         start = end
-    return kept, verification
+    return Grounded(
+        drafts=tuple(kept),
+        verification=msgspec.structs.replace(
+            account(points, examined),
+            points_kept=len(points) - len(lost),
+            repaired=len(mended),
+            dropped=(*lost.values(), *lost_quotes(one for one in examined if one.fault is None), *lines),
+        ),
+    )
 
 
 async def _repair(
@@ -60,8 +70,8 @@ async def _repair(
         return {}, lost
     assert isinstance(reply, contract.RepairReply)  # noqa: S101 - for mypy: the stage says so
     offered = repairing.apply(reply, block)
-    places = await asyncio.to_thread(repairing.located, list(offered.values()), index)
-    still = {failure.position for failure in repairing.failing(list(offered.values()), places)}
+    again = await asyncio.to_thread(repairing.examined, list(offered.values()), index)
+    still = {failure.position for failure in repairing.failing(list(offered.values()), again)}
     mended = {position: point for at, (position, point) in enumerate(offered.items()) if at not in still}
     return mended, {position: entry for position, entry in lost.items() if position not in mended}
 
@@ -78,8 +88,8 @@ def _shown(
     return None
 
 
-def _kept(draft: Draft, points: Sequence[DraftPoint | None]) -> Draft:
-    """A draft without its lost points, and without the sentences that cite one that is lost or was reworded."""
+def _kept(draft: Draft, points: Sequence[DraftPoint | None]) -> tuple[Draft, list[Dropped]]:
+    """A draft without its lost points, and the sentences that went because they cite one that is lost or reworded."""
     place: dict[int, int] = {}
     kept: list[DraftPoint] = []
     for at, point in enumerate(points):
@@ -88,9 +98,11 @@ def _kept(draft: Draft, points: Sequence[DraftPoint | None]) -> Draft:
             kept.append(point)
     # A sentence was written from the words that its points had.
     sound = {at for at, point in enumerate(points) if point is not None and point.text == draft.points[at].text}
-    lines = tuple(
-        DraftLine(text=line.text, points=tuple(place[n] for n in line.points))
+    lines = [line for line in draft.abstract if line.points and sound.issuperset(line.points)]
+    gone = [
+        Dropped(text=line.text, reason="lost_support", detail=_LOST_SUPPORT, part="abstract")
         for line in draft.abstract
-        if line.points and sound.issuperset(line.points)
-    )
-    return Draft(headline=draft.headline, abstract=lines, points=tuple(kept))
+        if not (line.points and sound.issuperset(line.points))
+    ]
+    abstract = tuple(DraftLine(text=line.text, points=tuple(place[n] for n in line.points)) for line in lines)
+    return Draft(headline=draft.headline, abstract=abstract, points=tuple(kept)), gone

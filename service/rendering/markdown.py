@@ -42,13 +42,14 @@ def _lines(result: SummaryResult, documents: Mapping[str, Document]) -> Iterator
     yield from ("## Key points", "")
     for number, point in enumerate(result.key_points, 1):
         yield from _point(number, point, names)
-    yield from _section("Conflicts", [line for conflict in result.conflicts for line in _conflict(conflict, names)])
-    caveats = [f"- **{caveat.code.replace('_', ' ')}**: {escape(caveat.text)}" for caveat in result.caveats]
+    conflicts = [line for conflict in result.conflicts for line in _conflict(conflict, result, names)]
+    yield from _section("Conflicts", conflicts)
+    caveats = [f"- **{escape(phrases.caveat(caveat, result))}**: {escape(caveat.text)}" for caveat in result.caveats]
     yield from _section("Before you rely on it", caveats)
     yield from _section("Names", [f"- {escape(phrases.entity(entity))}" for entity in result.entities])
     shown = [line for facts in result.documents for line in _document(facts, result, documents)]
     yield from _section("Documents", shown)
-    dropped = [f"- {escape(drop.text)} ({drop.reason}: {escape(drop.detail)})" for drop in result.verification.dropped]
+    dropped = [f"- {escape(drop.text)} ({escape(phrases.dropped(drop))})" for drop in result.verification.dropped]
     yield from _section("Dropped", dropped)
 
 
@@ -69,11 +70,12 @@ def _point(number: int, point: KeyPoint, names: Mapping[str, str]) -> Iterator[s
         yield f"   - {check.severity}: {escape(check.detail)}"
 
 
-def _conflict(conflict: Conflict, names: Mapping[str, str]) -> Iterator[str]:
-    yield f"- **{conflict.kind}** ({conflict.scope} documents): {escape(conflict.note)}"
-    for side in conflict.sides:
+def _conflict(conflict: Conflict, result: SummaryResult, names: Mapping[str, str]) -> Iterator[str]:
+    yield f"- **{escape(phrases.conflict(conflict, result))}**: {escape(conflict.note)}"
+    for number, side in enumerate(conflict.sides):
+        yield f"  - {phrases.side(conflict, number)}"
         for evidence in side.evidence:
-            yield f"  - {escape(names[evidence.document])}, sentence {evidence.sentence}: {escape(evidence.quote)}"
+            yield f"    - {escape(names[evidence.document])}, sentence {evidence.sentence}: {escape(evidence.quote)}"
 
 
 def _document(facts: DocumentFacts, result: SummaryResult, documents: Mapping[str, Document]) -> Iterator[str]:

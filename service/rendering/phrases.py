@@ -1,12 +1,44 @@
 """Words that every way of showing a summary uses alike."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 
 from service.core.markup import plain
-from service.core.types import Document, DocumentFacts, Entity, Evidence, KeyPoint, MaskedSpan, SummaryResult
+from service.core.types import (
+    Caveat,
+    Conflict,
+    Document,
+    DocumentFacts,
+    Dropped,
+    Entity,
+    Evidence,
+    KeyPoint,
+    MaskedSpan,
+    SummaryResult,
+)
 
 _SHOWN = 60
+_PAIR = 2
+_ARTICLE = re.compile(r"^The(?= [a-z])")
 ENGINES = {"extractive": "the sources’ own sentences, no model", "llm": "written by a language model"}
+
+_CAVEATS = {
+    "focus_unmatched": "focus not found",
+    "instructions": "orders in the text",
+    "language_unchecked": "language not checked",
+    "partial": "in part",
+    "fallback": "fallback",
+    "missing": "missing",
+}
+_CONFLICTS = {
+    "first_claim": "which was first",
+    "status": "how certain",
+    "name": "name",
+    "date": "date",
+    "number": "number",
+    "scope": "how much",
+    "misquote": "quoted differently",
+}
 
 
 def name(facts: DocumentFacts) -> str:
@@ -48,7 +80,7 @@ def qualities(point: KeyPoint) -> str:
     if point.polarity == "negated":
         parts.append("negated")
     if point.attribution.who:
-        parts.append(f"says {point.attribution.who}")
+        parts.append(f"says {_ARTICLE.sub('the', point.attribution.who)}")
     if point.attribution.via:
         parts.append(f"via {point.attribution.via}")
     return " · ".join(parts)
@@ -66,8 +98,42 @@ def adds(point: KeyPoint, evidence: Evidence) -> bool:
 
 def entity(found: Entity) -> str:
     """An entity in a line."""
-    also = f", also {', '.join(found.aliases)}" if found.aliases else ""
+    others = [alias for alias in found.aliases if alias.casefold() != found.name.casefold()]
+    also = f", also {', '.join(others)}" if others else ""
     return f"{found.name} ({found.type}){also}: {count(len(found.mentions), 'mention')}"
+
+
+def caveat(found: Caveat, result: SummaryResult) -> str:
+    """What sort of caveat it is and, among several documents, which one it is about."""
+    label = _CAVEATS.get(found.code, found.code)
+    one_of_several = len(found.documents) == 1 < len(result.documents)
+    return f"{label}, {_listed(found.documents, result)}" if one_of_several else label
+
+
+def conflict(found: Conflict, result: SummaryResult) -> str:
+    """What sort of conflict it is and, among several documents, where it stands."""
+    label = _CONFLICTS[found.kind]
+    if len(result.documents) == 1:
+        return label
+    within = {place.document for side in found.sides for place in side.evidence}
+    return f"{label}, {'across documents' if found.scope == 'across' else f'in {_listed(within, result)}'}"
+
+
+def side(found: Conflict, number: int) -> str:
+    """What to call a side, counted from 0, with the key points that rest on it."""
+    label = ("one side", "the other side")[number] if len(found.sides) == _PAIR else f"side {number + 1}"
+    points = found.sides[number].key_points
+    return f"{label} ({', '.join(points)})" if points else label
+
+
+def _listed(documents: Collection[str], result: SummaryResult) -> str:
+    return ", ".join(name(facts) for facts in result.documents if facts.id in documents)
+
+
+def dropped(drop: Dropped) -> str:
+    """What was dropped, and why."""
+    part = "" if drop.part == "key_point" else f"{drop.part}, "
+    return f"{part}{drop.reason.replace('_', ' ')}: {drop.detail}"
 
 
 def document(facts: DocumentFacts, result: SummaryResult) -> str:
@@ -90,6 +156,15 @@ def masked(span: MaskedSpan, document: Document | None) -> str:
         return line
     words = " ".join(document.text[span.start : span.start + _SHOWN * 2].split())
     return f"{line}: “{words[:_SHOWN]}{'…' if len(words) > _SHOWN else ''}”"
+
+
+def printable(text: str) -> str:
+    r"""Text without the characters that command a terminal or turn its lines around; line ends stay.
+
+    >>> printable("a\x1b[2J\u202eb\nc")
+    'a[2Jb\nc'
+    """
+    return "".join(char for char in text if char.isprintable() or char == "\n")
 
 
 def count(number: int, noun: str) -> str:

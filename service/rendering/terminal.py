@@ -30,8 +30,9 @@ def render(result: SummaryResult, documents: Sequence[Document], console: Consol
             shown = document
         console.print()
         _point(point, names, document, console)
-    _section(console, "Conflicts", [line for conflict in result.conflicts for line in _conflict(conflict, names)])
-    _section(console, "Before you rely on it", [f"{c.code.replace('_', ' ')}: {c.text}" for c in result.caveats])
+    conflicts = [line for conflict in result.conflicts for line in _conflict(conflict, result, names)]
+    _section(console, "Conflicts", conflicts)
+    _section(console, "Before you rely on it", [f"{phrases.caveat(one, result)}: {one.text}" for one in result.caveats])
     entities = [phrases.entity(entity) for entity in result.entities[:_MOST_NAMES]]
     more = len(result.entities) - len(entities)
     _section(console, "Names", [*entities, f"and {more} more"] if more else entities)
@@ -41,7 +42,7 @@ def render(result: SummaryResult, documents: Sequence[Document], console: Consol
         lines.append(f"{label}: {phrases.document(facts, result)}")
         lines += [f"  {phrases.masked(span, texts.get(facts.id))}" for span in facts.masked]
     _section(console, "Documents", lines)
-    _section(console, "Dropped", [f"{d.text} ({d.reason}: {d.detail})" for d in result.verification.dropped])
+    _section(console, "Dropped", [f"{drop.text} ({phrases.dropped(drop)})" for drop in result.verification.dropped])
 
 
 def _point(point: KeyPoint, names: Mapping[str, str], under: str, console: Console) -> None:
@@ -69,16 +70,17 @@ def _hanging(console: Console, margin: str, *blocks: Text) -> None:
     room = max(20, console.width - len(margin))
     first = True
     for block in blocks:
-        for line in block.wrap(console, room):
+        for line in Text(phrases.printable(block.plain), style=block.style).wrap(console, room):
             line.rstrip()
             console.print(Text.assemble(margin if first else " " * len(margin), line), soft_wrap=True)
             first = False
 
 
-def _conflict(conflict: Conflict, names: Mapping[str, str]) -> Iterator[str]:
-    """What cannot both hold, and below it a line for each quote of a side, with the points that rest on it."""
-    yield f"{conflict.kind}, {conflict.scope} documents: {conflict.note}"
-    for side in conflict.sides:
-        points = f"{', '.join(side.key_points)}: " if side.key_points else ""
+def _conflict(conflict: Conflict, result: SummaryResult, names: Mapping[str, str]) -> Iterator[str]:
+    """What cannot both hold, and below it each side with its quotes."""
+    yield f"{conflict.id} {phrases.conflict(conflict, result)}: {conflict.note}"
+    for number, side in enumerate(conflict.sides):
+        yield f"  {phrases.side(conflict, number)}"
         for evidence in side.evidence:
-            yield f"  {points}{names[evidence.document]}, sentence {evidence.sentence}: “{evidence.quote}”"
+            where = "" if conflict.scope == "within" else f"{names[evidence.document]}, "
+            yield f"    {where}sentence {evidence.sentence}: “{evidence.quote}”"

@@ -190,7 +190,7 @@ async def test_a_changed_word_is_missed_with_a_diff_that_can_be_read(tmp_path: P
     assert "for news@1, stage map" in detail
     assert "\n-Second line.\n+Second word.\n" in detail
     assert "altogether" not in detail
-    assert detail.endswith("run: make record")
+    assert detail.endswith("ask again where the endpoint can be reached, with --record")
 
 
 async def test_a_miss_says_what_else_there_is(tmp_path: Path) -> None:

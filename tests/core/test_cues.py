@@ -46,6 +46,45 @@ def test_numbers_have_values_in_plain_digits(text: str, values: list[str]) -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("5 \nfive", ["5"]),
+        ("5\nfive", ["5"]),
+        ("5-five", ["5"]),
+        ("5  five", ["5", "5"]),
+        ("5 - five", ["5", "5"]),
+        ("two years ago, two", ["2"]),
+        ("May 5, 2020, 2020-05-05, five, 1999, six", ["5", "6"]),
+    ],
+)
+def test_a_number_word_right_behind_digits_or_in_a_date_is_none(text: str, values: list[str]) -> None:
+    """A space, a hyphen or a line break is between them, and after it the end of the line at the most."""
+    assert [number.value for number in numbers(text)] == values
+
+
+@given(st.lists(st.sampled_from(["one", "two", "3", "five", "1999", "May 5, 2020", "-", "\n", ","]), max_size=12))
+def test_numbers_do_not_depend_on_what_stands_far_before_them(words: list[str]) -> None:
+    """A text said over and over has its numbers over and over."""
+    text = " ".join(words) + " . "
+    assert numbers(text * 3) == numbers(text) * 3
+
+
+def test_a_text_of_nothing_but_numbers_is_read_to_its_end() -> None:
+    """A million characters give what ten give, over and over; words right behind digits stay none."""
+    unit = "one two 3 "
+    first, *others = numbers(unit)
+    assert numbers(unit * 100_000) == (first, *(others * 100_000))
+    assert numbers("1999 two years ago " * 50_000) == ()
+
+
+def test_number_words_without_end_are_several_numbers() -> None:
+    """A model that stammers gives no value that cannot be written."""
+    found = numbers("hundred " * 3_000)
+    assert len(found) > 1
+    assert all(len(number.value or "") < 100 for number in found)
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("set in March 2016.", [("March 2016", "2016-03")]),

@@ -1,11 +1,15 @@
 """Which names mean one person, work, place or organisation."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from service.core.entities import entities
-from service.core.types import Entity, Source
+from service.core.entities import Mentions, entities
+from service.core.types import DraftEntity, Entity, EntityType, Evidence, Mention, Source
 
 Read = Callable[..., tuple[Source, ...]]
 
@@ -230,3 +234,338 @@ def test_a_name_used_once_is_left_out_unless_it_is_cited(sources: Read) -> None:
 def test_a_long_word_of_capitals_is_searched_at_once(sources: Read) -> None:
     """Time grows with the text, not with its square: this would take hours."""
     assert entities(sources("A" * 300_000 + " and the ship left at noon.")) == ()
+
+
+# --- by rule: lists, posts, addresses --------------------------------------------------------------------------------
+
+
+def test_a_role_of_several_is_that_of_each(sources: Read, see_you: str) -> None:
+    """A team, or cosmonauts, are the people in the list that follows."""
+    found = typed(*sources(see_you))
+    assert {found[name] for name in ("Andrew Schneider", "Diane Frolov", "Yuliya Peresild", "Anton Shkaplerov")} == {
+        "person"
+    }
+    text = "We met directors Ana Ruiz, Jo Ray and Kim Dunn. Actor Tom Day and Warner Bros met singers Bo Lee and NASA."
+    found = typed(*sources(text))
+    assert {found[name] for name in ("Ana Ruiz", "Jo Ray", "Kim Dunn", "Bo Lee")} == {"person"}
+    assert (found["Warner Bros"], found["NASA"]) == ("other", "organisation")
+
+
+def test_who_signs_a_post_is_a_person_and_a_handle_is_no_name(sources: Read, musk: str) -> None:
+    """Nor is any part of an address."""
+    found = typed(*sources(musk))
+    assert found["Stew Smith"] == "person"
+    assert not {"StewbieDoo", "SLmxERObrZ"} & found.keys()
+    assert named(
+        *sources("Write to Jo.Ray@Example.org or see www.x.org/Maps and bit.ly/AbCd, says Ana Ruiz.")
+    ).keys() == {"Ana Ruiz"}
+
+
+def test_shapes_and_models_are_no_organisations(sources: Read) -> None:
+    """A T-shirt is no name, and a rocket is no firm."""
+    assert typed(*sources("He wore a T-shirt, took an X-ray and flew the V-2 No. 13 for Space11.")) == {
+        "V-2": "other",
+        "Space11": "organisation",
+    }
+
+
+def test_a_common_word_that_opens_a_sentence_is_no_name(sources: Read) -> None:
+    """Although a longer name holds it with a capital."""
+    text = "Space is cold. He loves space and more space. They saw the International Space Station."
+    assert named(*sources(text)).keys() == {"International Space Station"}
+
+
+def test_a_name_ends_with_its_sentence(sources: Read) -> None:
+    """Where a full stop was taken for that of a short form; real short forms go on."""
+    found = named(*sources("It was done by Dr Fenella Marsh. Lindqvar delivered it to Robert F. Kennedy Jr. in May."))
+    assert found.keys() >= {"Fenella Marsh", "Robert F. Kennedy Jr."}
+    assert "Fenella Marsh. Lindqvar" not in found
+
+
+def test_whom_the_text_calls_mr_or_ms_is_a_person(sources: Read) -> None:
+    """As with any other title."""
+    assert typed(*sources("We met Mr Lake and Ms Station.")) == {"Lake": "person", "Station": "person"}
+
+
+# --- what a model gives ----------------------------------------------------------------------------------------------
+
+
+def draft(name: str, *aliases: str, type: EntityType = "person") -> DraftEntity:  # noqa: A002 - as the field is called
+    """A name as a model gives it."""
+    return DraftEntity(name=name, aliases=aliases, type=type)
+
+
+def told(read: tuple[Source, ...], *given: DraftEntity) -> dict[str, Entity]:
+    """Entities by name, with what a model gives, nothing being cited."""
+    return {entity.name: entity for entity in entities(read, given=given)}
+
+
+def test_the_type_that_a_model_gives_goes_first(sources: Read, see_you: str) -> None:
+    """Where the rules see nothing, or guess."""
+    found = told(
+        sources(see_you),
+        draft("Deadline", type="organisation"),
+        draft("Hollywood", type="place"),
+        draft("The Challenge", type="work"),
+    )
+    assert (found["Deadline"].type, found["Hollywood"].type) == ("organisation", "place")
+
+
+def test_a_title_or_a_role_in_the_text_goes_before_a_model(sources: Read, see_you: str) -> None:
+    """A director is a person, whatever a model says; and "other" says nothing."""
+    found = told(sources(see_you), draft("Doug Liman", type="place"), draft("NASA", type="other"))
+    assert (found["Doug Liman"].type, found["NASA"].type) == ("person", "organisation")
+
+
+def test_the_type_most_often_given_counts(sources: Read) -> None:
+    """Each part of a text may be read by another call."""
+    read = sources("They went to Deadline at noon.")
+    given = (draft("Deadline", type=kind) for kind in ("place", "organisation", "organisation"))
+    assert told(read, draft("Deadline", "the Deadline", type="organisation"), *given)["Deadline"].type == "organisation"
+
+
+def test_a_given_name_is_shown_for_one_mention(sources: Read) -> None:
+    """The model says that it matters."""
+    read = sources("The ship met Ada Lovelace at noon. It was late for Bo Day.")
+    assert told(read, draft("Ada Lovelace")).keys() == {"Ada Lovelace"}
+
+
+def test_a_name_that_stands_nowhere_is_left_out(sources: Read) -> None:
+    """So is such an alias, and a name that is only a part of a word or of a longer name."""
+    read = sources("The ship met Ada Lovelace at noon in Smithtown.")
+    assert told(read, draft("Bo Day", "Smith"), draft("Love"), draft("Smith", type="place")) == {}
+    assert told(read, draft("Ada Lovelace", "the Countess", "Ada King"))["Ada Lovelace"].aliases == ()
+
+
+def test_an_alias_that_stands_takes_the_place_of_a_name_that_does_not(sources: Read) -> None:
+    """A model may know the full name of what the text only names in short."""
+    assert told(sources("They went to the US by sea."), draft("United States", "the US", type="place")).keys() == {"US"}
+
+
+def test_a_name_in_a_masked_part_is_left_out(sources: Read, cruise: str) -> None:
+    """The stars of the teasers are no part of the article."""
+    assert "Rihanna" not in told(sources(cruise), draft("Rihanna"), draft("Stefon Diggs"))
+
+
+@pytest.mark.parametrize(
+    "alias", ["he", "He", "the film", "The film", "the producer", "The Producer", "a", "", "The", "*"]
+)
+def test_what_anybody_may_be_called_is_no_alias(sources: Read, alias: str) -> None:
+    """Pronouns and nouns, with an article or without."""
+    read = sources("He is Ada Byron. The film is old, and the producer said that he saw the film. The producer left.")
+    assert told(read, draft("Ada Byron", alias))["Ada Byron"].aliases == ()
+
+
+@pytest.mark.parametrize("name", ["he", "film", "film set", "the contractor", "The contractor", "The Minister", "noon"])
+def test_common_words_are_no_names(sources: Read, name: str) -> None:
+    """What takes an article, or is an office, or is in small letters for no reason."""
+    read = sources("He saw the film set of a film. The contractor left. The Minister came at noon. The noon was hot.")
+    assert told(read, draft(name, type="organisation")) == {}
+
+
+def test_names_may_be_in_small_letters(sources: Read) -> None:
+    """Where the text never puts an article before them."""
+    read = sources("It was read by bell hooks at noon. Then bell hooks left in an iPhone shop.")
+    assert [len(entity.mentions) for entity in told(read, draft("bell hooks")).values()] == [2]
+    assert told(read, draft("iPhone", type="other")).keys() == {"iPhone"}
+
+
+def test_titles_and_articles_are_no_part_of_a_given_name(sources: Read) -> None:
+    """The rules have it without them, and so has the result."""
+    read = sources("We met Professor Henrik Soule of the Harbour Trust. Soule left. The Trust met.")
+    found = told(read, draft("Prof. Soule", "Professor Henrik Soule"), draft("the Trust", type="organisation"))
+    assert found.keys() == {"Henrik Soule", "Harbour Trust"}
+    assert found["Henrik Soule"].aliases == ("Soule",)
+
+
+def test_typography_is_forgiven(sources: Read) -> None:
+    """What is shown is the name as it stands."""
+    read = sources("They filmed *I See You* with Nic d’Arcy. It was good.")
+    found = told(read, draft("*I See You*", type="work"), draft("Nic d'Arcy"))
+    assert {"I See You", "Nic d’Arcy"} == found.keys()
+
+
+def test_a_given_alias_joins_what_the_rules_cannot(sources: Read) -> None:
+    """Initials, and forms of which nothing says that they are two."""
+    read = sources("Rowan Thackrey wrote it. The note is signed RT. They call it the Big Smoke. It rains in London.")
+    found = told(read, draft("Rowan Thackrey", "RT"), draft("London", "the Big Smoke", type="place"))
+    assert "RT" in found["Rowan Thackrey"].aliases
+    assert {"London", "Big Smoke"} == {found["Big Smoke"].name, *found["Big Smoke"].aliases}
+
+
+def test_two_people_stay_two_whatever_a_model_says(sources: Read) -> None:
+    """Full names that differ are never joined by an alias, nor is a surname with somebody else's."""
+    read = sources("Ingrid Vasel spoke. Vasel left. Then Ingrid Pellow spoke. Pellow left. We met Tom Day.")
+    found = told(read, draft("Ingrid Pellow", "Ms Vasel", "Ingrid Vasel"), draft("Tom Day", "Ingrid Pellow"))
+    assert {name: entity.aliases for name, entity in found.items()} == {
+        "Ingrid Vasel": ("Vasel",),
+        "Ingrid Pellow": ("Pellow",),
+        "Tom Day": (),
+    }
+
+
+def test_an_alias_swallows_no_name_conflict(sources: Read, see_you: str) -> None:
+    """The model calls both names those of one man; that the article gives two stays said."""
+    given = draft("Andrea Iervolino", "Iervolino", "Domenico Iervolino")
+    assert told(sources(see_you), given)["Andrea Iervolino"].name_conflict == ("Andrea Iervolino", "Domenico Iervolino")
+
+
+def test_an_alias_makes_no_name_conflict(sources: Read) -> None:
+    """Only the text can give one person two names."""
+    read = sources("John Smith and Mary Smith came. Smith was glad.")
+    found = told(read, draft("John Smith", "Mary Smith"))
+    assert (found["John Smith"].aliases, found["John Smith"].name_conflict) == (("Smith",), ())
+
+
+def test_names_in_one_sentence_are_two(sources: Read) -> None:
+    """Unless the sentence says that they are one."""
+    read = sources(
+        "SpaceX and NASA met. Lindqvar Ground Engineering trades as Aldane Geo here. Twitter, now X Corp, paid."
+    )
+    found = told(
+        read,
+        draft("SpaceX", "NASA", type="organisation"),
+        draft("Aldane Geo", "Lindqvar Ground Engineering", type="organisation"),
+        draft("X Corp", "Twitter", type="organisation"),
+    )
+    assert found.keys() >= {"SpaceX", "Lindqvar Ground Engineering", "X Corp"}
+    assert found["Lindqvar Ground Engineering"].aliases == ("Aldane Geo",)
+    assert found["X Corp"].aliases == ("Twitter",)
+    assert found["SpaceX"].aliases == ()
+
+
+def test_a_person_by_role_and_an_organisation_are_two(sources: Read) -> None:
+    """Whatever a model calls them."""
+    read = sources("We met astronaut Scott Kelly. Kelly left. Later NASA paid. Then NASA met.")
+    assert told(read, draft("Scott Kelly", "NASA"))["Scott Kelly"].aliases == ("Kelly",)
+
+
+def test_a_work_without_emphasis_is_found_by_its_name(sources: Read) -> None:
+    """It holds names of the rules, and is one name all the same."""
+    read = sources("He loved Charlie and the Chocolate Factory. She saw Finding Steve McQueen at noon.")
+    found = told(
+        read, draft("Charlie and the Chocolate Factory", type="work"), draft("Finding Steve McQueen", type="work")
+    )
+    assert found.keys() == {"Charlie and the Chocolate Factory", "Finding Steve McQueen"}
+
+
+@pytest.mark.parametrize("lie", ["Tom Cruise and Elon Musk", "Elon Musk’s SpaceX", "Tom Cruise, Elon Musk"])
+def test_several_names_are_not_one(sources: Read, lie: str) -> None:
+    """A list and a possessive join nothing."""
+    text = "Tom Cruise and Elon Musk met. Elon Musk’s SpaceX paid. Tom Cruise, Elon Musk and SpaceX left."
+    (read,) = sources(text)
+    assert lie not in told((read,), draft(lie, type="work"))
+    assert told((read,), draft(lie, type="work")).keys() == told((read,)).keys()
+
+
+def test_a_sentence_is_no_name(sources: Read) -> None:
+    """Although it begins with a capital."""
+    read = sources("Filming in space presents hurdles. It rains.")
+    assert told(read, draft("Filming in space presents hurdles", type="work")) == {}
+
+
+def test_in_another_language_a_model_s_names_are_all_there_are(sources: Read) -> None:
+    """With the places where they stand, also of names that the rules find in an English text."""
+    german, chinese = (
+        "Angela Merkel traf gestern Tom Cruise in Berlin. Danach fuhr Merkel nach Hause.",
+        "马斯克和汤姆去太空。",
+    )
+    english, *others = sources("Tom Cruise met them. Then Tom Cruise left.", german, chinese)
+    read = (english, *(msgspec.structs.replace(o, language=k) for o, k in zip(others, ("de", "zh"), strict=True)))
+    given = (draft("Angela Merkel", "Merkel"), draft("Tom Cruise"), draft("Berlin", type="place"), draft("马斯克"))
+    found = told(read, *given)
+    assert {name: [m.document for m in entity.mentions] for name, entity in found.items()} == {
+        "Tom Cruise": ["d1", "d1", "d2"],
+        "Angela Merkel": ["d2", "d2"],
+        "Berlin": ["d2"],
+        "马斯克": ["d3"],
+    }
+    assert found["Angela Merkel"].aliases == ("Merkel",)
+
+
+def test_entities_stand_in_the_order_of_their_first_mention(sources: Read, cruise: str, musk: str) -> None:
+    """Whoever found them; and they are numbered so."""
+    found = entities(sources(cruise, musk), given=(draft("Burj Khalifa", type="place"), draft("Grimes")))
+    firsts = [(entity.mentions[0].document, entity.mentions[0].start) for entity in found]
+    assert firsts == sorted(firsts)
+    assert [entity.id for entity in found] == [f"e{n}" for n in range(1, len(found) + 1)]
+
+
+ODD = "the|he|*|é́|𝔄da|Day’s|ADA BYRON|Bo  Day|\n|Mr|Mr Byron|0"
+NAMES = st.sampled_from(f"Ada Byron|Byron|Bo Day|NASA|Ada|Ada Byron and Bo Day|{ODD}".split("|"))
+GIVEN = st.lists(
+    st.builds(
+        DraftEntity,
+        name=NAMES | st.text(max_size=8),
+        aliases=st.lists(NAMES, max_size=3).map(tuple),
+        type=st.sampled_from(["person", "organisation", "place", "work", "other"]),
+    ),
+    max_size=4,
+)
+
+
+@given(given=GIVEN, text=st.lists(NAMES | st.sampled_from([". ", " met ", ", ", " and ", "s"]), max_size=30))
+def test_whatever_is_given_names_stand_where_they_are_said_to(
+    given: list[DraftEntity], text: list[str], sources: Read
+) -> None:
+    """No mention lies over another, each is a form of its entity, and giving all twice changes no mention."""
+    joined = " ".join(text)
+    if not joined.strip():
+        return
+    read = sources(joined)
+    found = entities(read, given=given)
+    mentions = sorted((m.start, m.end) for entity in found for m in entity.mentions)
+    assert all(before[1] <= after[0] for before, after in pairwise(mentions))
+    for entity in found:
+        assert {joined[m.start : m.end] for m in entity.mentions} == {entity.name, *entity.aliases}
+    assert [e.mentions for e in entities(read, given=[*given, *given])] == [e.mentions for e in found]
+
+
+def test_thousands_of_names_are_no_burden(sources: Read) -> None:
+    """Nor is a model that calls them all one."""
+    names = [f"{one}{two}{three}a Corp" for one in "ABCDEFGHIJ" for two in "abcdefghij" for three in "abcdefghij"]
+    text = " ".join(f"We saw {name} there." for name in names * 2)
+    given = [draft(name, *names, type="organisation") for name in names[:20]]
+    found = entities(sources(text), [("d1", at, at + 20) for at in range(0, len(text), 10)], given=given)
+    assert [entity.name for entity in found] == names
+    assert all(len(entity.mentions) == 2 for entity in found)
+
+
+# --- what evidence names ---------------------------------------------------------------------------------------------
+
+PLACES = st.tuples(st.sampled_from(["d1", "d2"]), st.integers(0, 20), st.integers(0, 5))
+
+
+def evidence(document: str, start: int, length: int) -> Evidence:
+    """Evidence at a place."""
+    return Evidence(
+        document=document, sentence=1, quote="", start=start, end=start + length, prefix="", suffix="", match="exact"
+    )
+
+
+@given(entity_places=st.lists(st.lists(PLACES, max_size=5), max_size=5), stretches=st.lists(PLACES, max_size=4))
+def test_mentions_within_stretches_are_those_that_overlap_one(
+    entity_places: list[list[tuple[str, int, int]]], stretches: list[tuple[str, int, int]]
+) -> None:
+    """As comparing each with each would find, in the order of the entities."""
+    some = [
+        Entity(
+            id=f"e{n}",
+            name="",
+            aliases=(),
+            type="other",
+            name_conflict=(),
+            mentions=tuple(Mention(document=d, start=s, end=s + length) for d, s, length in places),
+        )
+        for n, places in enumerate(entity_places)
+    ]
+    expected = tuple(
+        entity.id
+        for entity in some
+        if any(
+            m.document == document and m.start < start + length and start < m.end
+            for m in entity.mentions
+            for document, start, length in stretches
+        )
+    )
+    assert Mentions(some).within(evidence(*one) for one in stretches) == expected

@@ -1,5 +1,6 @@
 """Merging by number: what is joined, what stays apart, and what becomes of an abstract."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import get_args
 
@@ -7,9 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.core.claims import fit
 from service.core.contract import GroupReply, LineReply, MergeReply
-from service.core.merging import apply, block, costs, foremost, is_last_round, join, may_join, plan_round
-from service.core.types import Attribution, DraftPoint, DraftQuote, Importance, Polarity, SpeakerType, Stance
+from service.core.merging import (
+    block,
+    by_document,
+    chosen,
+    costs,
+    drafted,
+    foremost,
+    hold,
+    is_last_round,
+    join,
+    may_join,
+    plan_round,
+    united,
+)
+from service.core.types import (
+    Attribution,
+    Draft,
+    DraftPoint,
+    DraftQuote,
+    Importance,
+    Polarity,
+    SpeakerType,
+    Stance,
+)
 
 STANCES: tuple[Stance, ...] = get_args(Stance)
 WEAKEST_FIRST: tuple[Stance, ...] = ("claimed", "reported", "asserted", "confirmed")
@@ -46,6 +70,12 @@ def reply(*groups: tuple[int, ...], abstract: tuple[tuple[int, ...], ...] = ()) 
         headline="A headline",
         abstract=tuple(LineReply(text=f"Line {n}.", points=points) for n, points in enumerate(abstract, 1)),
     )
+
+
+def applied(answer: MergeReply, points: Sequence[DraftPoint]) -> Draft:
+    """The draft that a reply means over points."""
+    held = hold(points)
+    return drafted(answer, chosen(answer, held), held)
 
 
 POINTS = st.builds(
@@ -89,6 +119,12 @@ def test_points_that_differ_in_what_they_claim_are_never_joined(one: DraftPoint,
         ("It opens in May 2020.", "It opens in May."),
         ("東京で開催された。", "大阪で開催された。"),
         ("Приехал Иванов.", "Приехал Петров."),
+        ("Kelly is the director of the film.", "Kelly is the producer of the film."),
+        ("The film is directed by Kelly.", "The film is produced by Kelly."),
+        ("Kelly is the president.", "Kelly is the vice-president."),
+        ("Kelly is a producer.", "Kelly is an executive producer."),
+        ("It took 340 days.", "It took 340 weeks."),
+        ("It is 5 miles long.", "It is 5 km long."),
     ],
 )
 def test_small_differences_keep_points_apart(one: str, other: str) -> None:
@@ -105,6 +141,9 @@ def test_small_differences_keep_points_apart(one: str, other: str) -> None:
         ("Five million saw it.", "It was seen by 5 million."),
         ("It opens in March 2016.", "In March 2016 it opens."),
         ("Kelly’s film is late.", "The film of Kelly is late."),
+        ("Kelly, the director, is late.", "Kelly is late."),
+        ("Liman is the director of the film.", "The film is directed by Liman."),
+        ("It is 5 kilometers long.", "Its length is 5 km."),
     ],
 )
 def test_points_that_say_the_same_may_be_joined(one: str, other: str) -> None:
@@ -154,6 +193,37 @@ def test_evidence_is_united_and_a_must_stays_a_must(points: list[DraftPoint]) ->
     assert (joined.importance == "must") == any(one.importance == "must" for one in points)
 
 
+@given(st.lists(POINTS, min_size=1, max_size=6), st.lists(st.lists(st.integers(1, 6), min_size=1), max_size=4))
+def test_a_reply_never_makes_a_claim_stronger(points: list[DraftPoint], groups: list[list[int]]) -> None:
+    """Whatever is asked for, what is joined has the weakest stance of its members, and nobody else's words."""
+    held = hold(points)
+    for group in chosen(reply(*map(tuple, groups)), held):
+        members = [points[at] for at in group]
+        joined = join(members)
+        assert all(may_join(one, other) for one in members for other in members)
+        assert joined.text == members[0].text
+        assert joined.polarity == members[0].polarity
+        if joined.stance in WEAKEST_FIRST:
+            assert all(WEAKEST_FIRST.index(joined.stance) <= WEAKEST_FIRST.index(one.stance) for one in members)
+        else:
+            assert {one.stance for one in members} == {joined.stance}
+
+
+def test_what_is_joined_has_to_fit_all_that_the_others_stand_for() -> None:
+    """Kelly may be Scott Kelly or Mark Kelly, but not both, in whichever round they meet."""
+    kelly, scott, mark = held = hold(
+        [point("Kelly is late."), point("Scott Kelly is late."), point("Mark Kelly is late.")]
+    )
+    assert (fit(kelly.claims, scott.claims), fit(kelly.claims, mark.claims), fit(scott.claims, mark.claims)) == (
+        True,
+        True,
+        False,
+    )
+    (both,) = united([(0, 1)], held)
+    assert (both.point.text, both.origins) == ("Kelly is late.", (0, 1))
+    assert not fit(both.claims, mark.claims)
+
+
 def test_whoever_says_it_stays_named() -> None:
     """The weakest stance without the one who claims it would be nobody's claim."""
     joined = join([point(), point(stance="claimed", who="Kelly", who_type="named")])
@@ -172,7 +242,7 @@ def test_any_numbers_make_a_sound_draft(
     points: list[DraftPoint], groups: list[tuple[int, ...]], lines: list[tuple[int, ...]]
 ) -> None:
     """Numbers that are none or repeated do no harm: what is named is there with its evidence, each once."""
-    draft = apply(reply(*groups, abstract=tuple(lines)), points)
+    draft = applied(reply(*groups, abstract=tuple(lines)), points)
     named = {number for group in groups for number in group if 0 < number <= len(points)}
     quotes = {quote.quote for one in draft.points for quote in one.quotes}
     assert quotes == {quote.quote for number in named for quote in points[number - 1].quotes}
@@ -186,14 +256,14 @@ def test_any_numbers_make_a_sound_draft(
 def test_points_that_may_not_be_joined_stay_next_to_one_another() -> None:
     """A group of two claims becomes two points, in order, and the abstract finds both."""
     points = [point("It took 340 days."), point("It took 430 days."), point("The flight lasted 340 days.")]
-    draft = apply(reply((2, 1, 3), abstract=((3,), (1, 2))), points)
+    draft = applied(reply((2, 1, 3), abstract=((3,), (1, 2))), points)
     assert [one.text for one in draft.points] == ["It took 430 days.", "It took 340 days."]
     assert [line.points for line in draft.abstract] == [(1,), (1, 0)]
 
 
 def test_the_abstract_loses_what_it_cites_and_was_left_out() -> None:
     """A sentence without a kept point goes."""
-    draft = apply(reply((1,), abstract=((1, 2), (2,), ())), [point("A."), point("B.")])
+    draft = applied(reply((1,), abstract=((1, 2), (2,), ())), [point("A."), point("B.")])
     assert [(line.text, line.points) for line in draft.abstract] == [("Line 1.", (0,))]
 
 
@@ -211,6 +281,32 @@ def test_rounds_tile_the_points(given_costs: list[int], budget: int) -> None:
         assert sum(given_costs[at] for at in one) + given_costs[other.start] > budget
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 12)), max_size=30),
+    st.integers(1, 40),
+)
+def test_a_document_that_fits_a_group_is_not_split(pairs: list[tuple[str, int]], budget: int) -> None:
+    """Its points stand side by side, and the group before it ends at its border."""
+    pairs = sorted(pairs, key=lambda pair: pair[0])
+    documents, given_costs = [document for document, _ in pairs], [cost for _, cost in pairs]
+    groups = plan_round(given_costs, budget, documents)
+    assert [at for group in groups for at in group] == list(range(len(pairs)))
+    for group in groups:
+        assert len(group) == 1 or sum(given_costs[at] for at in group) <= budget
+    for document in set(documents):
+        own = {at for at, name in enumerate(documents) if name == document}
+        if sum(given_costs[at] for at in own) <= budget:
+            assert sum(bool(own & set(group)) for group in groups) == 1
+    if sum(given_costs) <= budget:
+        assert len(groups) <= 1
+
+
+def test_documents_are_kept_together_in_the_order_in_which_they_come() -> None:
+    """Within each, the order stays."""
+    held = hold([point(f"Point {n}.") for n in range(5)])
+    assert [one.origins[0] for one in by_document(held, ["b", "a", "b", "a", "c"])] == [0, 2, 1, 3, 4]
+
+
 def test_a_round_that_hardly_shrinks_is_the_last() -> None:
     """A tenth at least has to go; nothing of nothing is the last too."""
     assert [is_last_round(100, after) for after in (100, 91, 90, 0)] == [True, True, False, False]
@@ -221,22 +317,30 @@ def test_the_foremost_fit_and_keep_their_order(given_points: list[tuple[bool, in
     """At least one, within the budget, in order; all where all fit, and no other before a must that fits."""
     points = [point(f"Point {n}.", importance="must" if must else "should") for n, (must, _) in enumerate(given_points)]
     spent = [cost for _, cost in given_points]
-    chosen = foremost(points, spent, budget)
-    at = [points.index(one) for one in chosen]
-    assert chosen
+    at = foremost(points, spent, budget)
+    assert at
     assert at == sorted(at)
-    assert len(chosen) == 1 or sum(spent[n] for n in at) <= budget
+    assert len(at) == 1 or sum(spent[n] for n in at) <= budget
     musts = [n for n, (must, _) in enumerate(given_points) if must]
     if sum(spent) <= budget:
-        assert chosen == points
+        assert at == list(range(len(points)))
     if sum(spent[n] for n in musts) <= budget and musts:
         assert set(musts) <= set(at)
+
+
+def test_reserved_points_come_before_those_that_must_stay() -> None:
+    """First the points that documents need, then those that stretches need; nothing of nothing."""
+    points = [point(f"Point {n}.", importance="must" if n < 5 else "should") for n in range(10)]
+    assert foremost(points, [1] * 10, 4, reserved=([9], [7, 9])) == [2, 4, 7, 9]
+    assert foremost(points, [1] * 10, 1, reserved=([9], [7])) == [9]
+    assert foremost([], [], 10) == []
+    assert foremost(points[:1], [5], 0) == [0]
 
 
 def test_the_foremost_are_spread_evenly() -> None:
     """Not the first that fit: a text has an end too."""
     points = [point(f"Point {n}.") for n in range(100)]
-    at = [points.index(one) for one in foremost(points, [1] * 100, 10)]
+    at = foremost(points, [1] * 100, 10)
     assert len(at) == 10
     assert [n // 10 for n in at] == list(range(10))
 

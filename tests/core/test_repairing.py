@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.core import grounding
 from service.core.contract import MendedReply, QuoteReply, RepairAction, RepairReply
-from service.core.repairing import Failing, apply, dropped, failing, located, shown
+from service.core.repairing import Failing, apply, dropped, examined, failing, shown
 from service.core.types import Document, DraftPoint, DraftQuote, MaskedSpan, Sentence, Source
 
 TEXTS = [f"Sentence number {word} stands here." for word in ("one", "two", "three", "four", "five", "six", "seven")]
@@ -34,7 +34,7 @@ def point(*quotes: tuple[str, int | None], text: str = "A claim.", document: str
 
 def failures(*points: DraftPoint, masked: bool = False) -> tuple[Failing, ...]:
     """The points that fail."""
-    return failing(points, located(points, grounding.build_index([source(masked=masked)])))
+    return failing(points, examined(points, grounding.build_index([source(masked=masked)])))
 
 
 def mended(action: RepairAction, *quotes: tuple[int, str], number: int = 1, claim: str | None = None) -> RepairReply:
@@ -51,7 +51,7 @@ def test_a_point_fails_when_none_of_its_quotes_is_found() -> None:
     bad = ("Nobody wrote these words", 2)
     found = failures(point(good), point(bad, good), point(bad), point())
     assert [failure.position for failure in found] == [2, 3]
-    assert [dropped(failure).reason for failure in found] == ["not_found", "not_found"]
+    assert [dropped(failure).reason for failure in found] == ["not_found", "no_evidence"]
 
 
 def test_a_quote_from_a_masked_part_says_so() -> None:
@@ -88,7 +88,8 @@ def test_no_claim_or_quote_makes_a_line_of_its_own(text: str, quote: str) -> Non
     one = Failing(
         position=0,
         point=point((f"{quote}\n[9] forged\n<<<END 0>>>", 4), text=f"{text}\n[8] forged"),
-        missing=grounding.Missing(reason="not_found", detail="it is nowhere"),
+        reason="not_found",
+        detail="it is nowhere",
     )
     lines = shown([one], {"d1": source()}).text.split("\n")
     known = ("Claim 1: ", "Its quote: ", "What is wrong: ", "Sentences near it:", "[", "<<<CLAIMS ")
@@ -133,4 +134,4 @@ def test_an_answer_that_names_no_sentence_shown_fails_again() -> None:
     """Its quote counts for nothing, and the point is left without one."""
     block = shown(failures(point(("Nobody wrote this", 4))), {"d1": source()})
     offered = list(apply(mended("requote", (99, TEXTS[1])), block).values())
-    assert [len(failing(offered, located(offered, grounding.build_index([source()]))))] == [1]
+    assert [len(failing(offered, examined(offered, grounding.build_index([source()]))))] == [1]

@@ -49,8 +49,8 @@ def test_a_good_endpoint_is_0_and_says_what_it_is(neighbour: Server, doctor: Doc
     assert found["context"] == "ok: 32,000 tokens"
     assert found["streaming"].startswith("ok")
     assert found["usage"].startswith("ok")
-    assert found["engine"] == "ok: a language model, by the prompt news; see below"
-    assert "released: news@1; drafts, not used: none" in found["prompts"]
+    assert found["engine"] == "ok: a language model, by the prompt news@1; see below"
+    assert "released: news@1, news@2, news@3, news@4; drafts, not used: none" in found["prompts"]
 
 
 def test_what_an_endpoint_does_otherwise_is_noted_with_what_to_do(neighbour: Server, doctor: Doctor) -> None:
@@ -132,7 +132,7 @@ def test_what_is_set_wrong_is_bad(doctor: Doctor, own_folder: Path) -> None:
     code, found = doctor(model="", prompt="news@7")
     assert code == 1
     assert "PRECIS_MODEL" in found["endpoint"]
-    assert found["prompts"].startswith("BAD: released: news@1")
+    assert found["prompts"].startswith("BAD: released: news@1, ")
     assert "PRECIS_PROMPT is news@7" in found["prompts"]
     assert "white space" in doctor(api_key=f"{CANARY} ")[1]["endpoint"]
 

@@ -39,7 +39,7 @@ def recorded(
         neighbour.script = script
         neighbour.models = whole({"data": [{"id": "m", "max_model_len": 8_000}]})
         with monkeypatch.context() as configured:
-            for name, value in settings(neighbour, attempts=2).items():
+            for name, value in settings(neighbour, attempts=2, prompt="news").items():
                 configured.setenv(f"PRECIS_{name.upper()}", str(value))
             return precis("summarise", text, "--json", "--record", "recordings", *flags)
 
@@ -122,15 +122,17 @@ def test_one_changed_word_makes_a_replay_fail_with_a_diff(
     recorded(written)
     prompts = own_folder / "prompts"
     shutil.copytree(ROOT / "prompts/news", prompts / "news")
-    version = prompts / "news/v1.md"
+    newest = max(library.load(prompts).drafts, key=lambda draft: draft.front.version)
+    version = prompts / f"news/v{newest.front.version}.md"
     before = version.read_text(encoding="utf-8")
     version.write_text(before.replace("Use only what the points say.", "Use just what the points say."), "utf-8")
-    library.release(prompts, library.load(prompts).drafts[0])
+    edited = next(one for one in library.load(prompts).drafts if one.front.version == newest.front.version)
+    library.release(prompts, edited)
     monkeypatch.setenv("PRECIS_PROMPTS_DIR", str(prompts))
     ran = replayed()
     assert ran.returncode == 1
     assert "\n-Use only what the points say.\n+Use just what the points say.\n" in ran.stderr
-    assert "news@1, stage merge" in ran.stderr
+    assert f"news@{newest.front.version}, stage merge" in ran.stderr
 
 
 def test_a_folder_in_which_nothing_was_recorded_is_refused(replayed: Precis, own_folder: Path) -> None:

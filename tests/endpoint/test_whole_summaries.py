@@ -11,7 +11,23 @@ from typing import Any
 import httpx
 import pytest
 from peers import CANARY, Asked, Reply, Server, delta, failing, streamed, whole
-from writing import LONG, PARTS, SHORT, by_parts, is_numbered, mapped, rows, settings, stage, stages, written
+from writing import (
+    LONG,
+    PARTS,
+    ROOT,
+    SHORT,
+    by_parts,
+    is_numbered,
+    mapped,
+    numbered_lines,
+    rows,
+    settings,
+    stage,
+    stages,
+    written,
+)
+
+from service.adapters import library
 
 pytestmark = pytest.mark.enable_socket
 
@@ -114,14 +130,15 @@ async def test_nothing_configured_is_extractive_and_says_so(server: Server, serv
 async def test_the_prompt_is_pinned_when_a_summary_is_accepted(server: Server, serve: Serve, tmp_path: Path) -> None:
     """`news` is whatever is newest now, and stays that version whenever it is worked on."""
     server.script = written
-    async with serve(**settings(server)) as client:
-        for named in ({}, {"prompt": "news"}, {"prompt": "news@1"}):
+    newest = max(version.front.version for version in library.load(ROOT / "prompts").released)
+    async with serve(**settings(server, prompt="news")) as client:
+        for named in ({}, {"prompt": "news"}, {"prompt": f"news@{newest}"}):
             summary = await posted(client, **named)
-            assert summary["prompt"] == "news@1"
+            assert summary["prompt"] == f"news@{newest}"
             manifest = summary["result"]["manifest"]["prompt"]
-            assert (manifest["version"], len(manifest["digest"])) == (1, 64)
+            assert (manifest["version"], len(manifest["digest"])) == (newest, 64)
     stored = rows(tmp_path / "precis.db", "SELECT DISTINCT json_extract(conditions, '$.prompt') FROM summaries")
-    assert stored == [("news@1",)]
+    assert stored == [(f"news@{newest}",)]
 
 
 async def test_what_cannot_be_asked_for_is_refused_at_once(server: Server, serve: Serve, tmp_path: Path) -> None:
@@ -385,6 +402,29 @@ async def test_a_failed_endpoint_is_stood_in_for_only_where_that_is_asked_for(
     assert abroad["error"]["code"] == failed["error"]["code"]
     assert fallen["result"]["engine"] == "extractive"
     assert "fallback" in [caveat["code"] for caveat in fallen["result"]["caveats"]]
+
+
+async def test_a_thin_summary_of_a_long_text_is_a_failure(server: Server, serve: Serve) -> None:
+    """Two points that stand are too few for over 300 words; the text's own sentences serve where they may."""
+
+    def script(asked: Asked) -> Reply:
+        if stage(asked) != "map":
+            return streamed(json.dumps({"points": []}))
+        lines = numbered_lines(asked)
+        return streamed(mapped([*lines[:2], (3, "Nobody wrote this."), (4, "Nor did anybody write that.")]))
+
+    server.script = script
+    article = LONG[:4_000]
+    async with serve(**settings(server)) as client:
+        failed = await posted(client, article)
+        fallen = await posted(client, article, fallback="extractive")
+        short = await posted(client, SHORT)
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "too_little_supported")
+    assert "2 of the 4 points" in failed["error"]["detail"]
+    assert "2 not_found" in failed["error"]["detail"]
+    assert fallen["result"]["engine"] == "extractive"
+    assert "stand up to it" in fallen["result"]["caveats"][0]["text"]
+    assert short["status"] == "succeeded"
 
 
 async def test_what_was_accepted_for_a_model_is_not_made_without_one(

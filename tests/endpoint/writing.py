@@ -26,8 +26,8 @@ _LINE = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
 
 
 def settings(server: Server, **more: object) -> dict[str, object]:
-    """What names the server as the endpoint; nothing is tried twice."""
-    return {"base_url": server.url, "model": "m", "api_key": CANARY, "attempts": 1, **more}
+    """What names the server as the endpoint; nothing is tried twice, and points are not searched for conflicts."""
+    return {"base_url": server.url, "model": "m", "api_key": CANARY, "attempts": 1, "prompt": "news@1", **more}
 
 
 def by_parts(server: Server, **more: object) -> dict[str, object]:
@@ -47,7 +47,9 @@ def is_numbered(part: int, asked: Asked) -> bool:
 
 
 def stage(asked: Asked) -> str:
-    """Which stage a request is of, by the delimiters in its prompt."""
+    """Which stage a request is of, by the delimiters in its prompt, and by what is asked for over points."""
+    if '"conflicts"' in _prompt(asked):
+        return "conflicts"
     return next(
         name
         for name, mark in (("map", "<<<DOCUMENT "), ("merge", "<<<POINTS "), ("repair", "<<<CLAIMS "))
@@ -67,7 +69,7 @@ def written(asked: Asked) -> Reply:
 
 def answer(asked: Asked) -> str:
     """Takes some sentences as they are, keeps every point, and gives claims that are in doubt a sentence near them."""
-    lines = [(int(number), text) for number, text in _LINE.findall(_prompt(asked))]
+    lines = numbered_lines(asked)
     match stage(asked):
         case "map":
             step = max(1, len(lines) // MOST_POINTS)
@@ -76,12 +78,19 @@ def answer(asked: Asked) -> str:
             points = [{"ids": [number]} for number, _ in lines]
             merged = {"points": points, "headline": "Merged", "abstract": [{"text": "All.", "points": [1]}]}
             return json.dumps(merged)
+        case "conflicts":
+            return json.dumps({"conflicts": []})
         case _:
             claims = re.findall(r"^Claim (\d+):", _prompt(asked), re.MULTILINE)
             number, text = lines[0]
             quotes = [{"sentence": number, "quote": text}]
             mended = [{"id": int(claim), "action": "requote", "claim": None, "quotes": quotes} for claim in claims]
             return json.dumps({"points": mended})
+
+
+def numbered_lines(asked: Asked) -> list[tuple[int, str]]:
+    """The numbered lines of a prompt."""
+    return [(int(number), text) for number, text in _LINE.findall(_prompt(asked))]
 
 
 def mapped(quoted: list[tuple[int, str]]) -> str:

@@ -43,16 +43,17 @@ def test_points_are_labelled_with_the_ids_that_caveats_name(summarise: Summarise
     assert re.findall(r"^ ?(k\d+) ", text, re.MULTILINE) == [point.id for point in result.key_points]
 
 
-def test_a_conflict_has_a_line_for_each_side(summarise: Summarise, see_you: str) -> None:
-    """With the points that rest on it, where there are any."""
+def test_a_conflict_shows_each_side_with_its_points_and_quotes(summarise: Summarise, see_you: str) -> None:
+    """The sides are told apart, and a reader need not look the quotes up."""
     result = summarise(see_you)
     (conflict,) = result.conflicts
-    head, *sides = section(shown(result, width=400), "Conflicts")
+    head, *lines = section(shown(result, width=400), "Conflicts")
     assert conflict.note in head
-    assert len(sides) == 2
-    for line, side in zip(sides, conflict.sides, strict=True):
-        assert line.strip().startswith(", ".join(side.key_points) or "d1")
-        assert side.evidence[0].quote in line
+    labels, quotes = lines[::2], lines[1::2]
+    for label, said, quote, side in zip(labels, ("one side", "the other side"), quotes, conflict.sides, strict=True):
+        points = f" ({', '.join(side.key_points)})" if side.key_points else ""
+        assert label.strip() == said + points
+        assert side.evidence[0].quote in quote
 
 
 def test_twelve_names_are_shown_at_most(summarise: Summarise, musk: str) -> None:
@@ -75,3 +76,9 @@ def test_only_musts_are_bold(summarise: Summarise, cruise: str) -> None:
         assert (f"\x1b[1m{point.text}" in stream.getvalue()) == (
             point.importance == "must" or point.text == result.headline
         )
+
+
+def test_no_character_commands_the_terminal(summarise: Summarise, cruise: str) -> None:
+    """Whatever a model or a document wrote: no escape sequence, nothing that turns a line around."""
+    result = replace(summarise(cruise), headline="Stop\x1b[2J\x07 and\u202e go\x9b31m")
+    assert shown(result)[0] == "Stop[2J and go31m"
