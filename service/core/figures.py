@@ -59,6 +59,10 @@ _DIGITS_OF_DATES = re.compile(r"(?<!\d)[1-9]\d*")
 _PARTS = {"half": {"1/2", "50"}, "quarter": {"1/4", "25"}, "thirds": {"1/3"}}
 _ORDINAL = re.compile(rf"\b(?:{'|'.join(sorted(ORDINALS, key=len, reverse=True))})\b", re.IGNORECASE)
 _COMPOUND = re.compile(rf"\b(?:{'|'.join(word for word in ORDINALS if '-' in word)})\b", re.IGNORECASE)
+_SOURCE = re.compile(
+    r"(?:\s+(?:article|report|document|text|source|account|story|piece|version))?"
+    r"\s+(?:says|said|calls|called|names|named|reports|reported|adds|added|describes|described|puts|put|tells|told)\b"
+)
 _YEARS = range(1500, 2100)
 _YEAR_DIGITS = 4
 _OFTEN_SPELLED = frozenset(map(str, range(1, 32)))
@@ -137,8 +141,13 @@ def _missing_number(text: str, quotes: Sequence[str], index: Index) -> str | Non
 
 
 def _ordinals(text: str) -> Iterator[tuple[str, set[str]]]:
-    """Ordinals in words, each with what it may stand for: a third is a part, too."""
+    """Ordinals in words, each with what it may stand for: a third is a part, too.
+
+    Those that count the sources themselves ("a third article says") are none of theirs.
+    """
     for match in _ORDINAL.finditer(text):
+        if _SOURCE.match(text, match.end()):
+            continue
         value = ORDINALS[match[0].lower()]
         yield match[0], {str(value), f"1/{value}"}
 

@@ -19,17 +19,14 @@ from service.core.types import (
     SCHEMA_VERSION,
     AbstractSentence,
     Caveat,
-    Check,
     Conflict,
     Coverage,
     Date,
     Draft,
     DraftEntity,
     DraftLine,
-    DraftPoint,
     Dropped,
     Entity,
-    Evidence,
     Gap,
     KeyPoint,
     LengthReport,
@@ -156,7 +153,7 @@ def _flagged(
     given = {point_id: draft.points[position] for position, point_id in verified.ids.items()}
     found: list[KeyPoint] = []
     for point in verified.points:
-        checks = _checks(given[point.id], point.evidence, index, forms)
+        checks = checking.warnings(given[point.id], point.evidence, index, forms)
         found.append(
             msgspec.structs.replace(
                 point,
@@ -166,15 +163,6 @@ def _flagged(
             )
         )
     return tuple(found)
-
-
-def _checks(
-    point: DraftPoint, evidence: tuple[Evidence, ...], index: grounding.Index, forms: checking.Forms
-) -> tuple[Check, ...]:
-    """What a check warns of; a copy of the source's own words cannot stray from them."""
-    if any(place.quote == point.text for place in evidence):
-        return ()
-    return checking.warnings(point, evidence, index, forms)
 
 
 def _verification(

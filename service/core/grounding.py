@@ -9,6 +9,7 @@ import re
 import unicodedata
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import Indel
 
 from service.core.lexicon import UNSPACED, Protected, Token, is_latin, protected_difference, tokenise
-from service.core.shadow import Shadow, fold, is_inside_word, occurrences, shadow
+from service.core.shadow import Shadow, fold, indexed_occurrences, is_inside_word, occurrences, shadow
 from service.core.text import is_blank
 from service.core.types import DraftQuote, Evidence, Match, Sentence, Source, Span, Value
 
@@ -51,9 +52,6 @@ _WORD = re.compile(rf"[^\W_{UNSPACED}]+")
 _LOOSE_ENDS = re.compile(r"^(?:\[ ?\.{3,} ?\]|\.{3,}|[\"' ])+|(?:\[ ?\.{3,} ?\]|[\"' .])+$")
 _ELLIPSIS = re.compile(r"\[ ?\.{3,} ?\]|\( ?\.{3,} ?\)|\.{3,}|\. \. \.")  # in a shadow, where "…" is "..."
 _EDGES = "\"' "
-_BETWEEN_SPACES = re.compile(r"(?<= )[A-Za-z0-9]+(?= )")
-_MOST_PLACES = 500
-"""Where the rarest word of a needle stands more often, the text is searched from end to end."""
 
 
 class Missing(Value, frozen=True, kw_only=True):
@@ -82,13 +80,10 @@ class Searchable:
     @cached_property
     def words(self) -> Mapping[str, Sequence[int]]:
         """Each word of the folded shadow, with the positions where it begins."""
-        positions: dict[str, array[int]] = {}
+        positions: defaultdict[str, array[int]] = defaultdict(lambda: array("i"))
         for match in _WORD.finditer(self.shadow.folded):
-            word = match.group()
-            if word not in positions:
-                positions[word] = array("i")
-            positions[word].append(match.start())
-        return positions
+            positions[match[0]].append(match.start())
+        return dict(positions)
 
     @cached_property
     def _sentence_starts(self) -> Sequence[int]:
@@ -110,6 +105,11 @@ class Searchable:
         at = bisect_left(self.source.sentences, number, key=lambda sentence: sentence.number)
         found = [one for one in self.source.sentences[at : at + 1] if one.number == number]
         return Span(start=found[0].start, end=found[0].end) if found else None
+
+    def everywhere(self, haystack: str, needle: str) -> Iterator[int]:
+        """Give the places of a needle in the text, or in its shadow, from the left."""
+        starts = self.shadow.starts if haystack is self.source.text else None
+        yield from indexed_occurrences(haystack, needle, self.words, starts)
 
     def is_masked(self, span: Span) -> bool:
         """Say whether a span overlaps a masked one."""
@@ -417,7 +417,7 @@ def _widened(tokens: Sequence[Token], around: Sequence[Token], start: int, end: 
 def _hits(document: Searchable, haystack: str, needle: str, near: Span | None) -> Iterator[int]:
     """Give the places where a needle stands as whole words: the nearest to a span first, or from the left."""
     if near is None:
-        yield from _everywhere(document, haystack, needle)
+        yield from document.everywhere(haystack, needle)
         return
 
     def distance(at: int) -> tuple[bool, int]:
@@ -425,23 +425,7 @@ def _hits(document: Searchable, haystack: str, needle: str, near: Span | None) -
 
     start, stop = max(0, near.start - _NEAR_CHARACTERS - len(needle)), near.end + _NEAR_CHARACTERS
     yield from sorted(occurrences(haystack, needle, start, stop + len(needle)), key=distance)
-    everywhere = _everywhere(document, haystack, needle)
-    yield from sorted((at for at in everywhere if not start <= at <= stop), key=distance)
-
-
-def _everywhere(document: Searchable, haystack: str, needle: str) -> Iterator[int]:
-    """Give the places of a needle in the text or its shadow, by its rarest word: no scan of a long text for a quote."""
-    # An ASCII word between two spaces is the same word in the text and in its shadow, whatever stands around the needle.
-    placed = [(document.words.get(word[0].lower(), ()), word.start()) for word in _BETWEEN_SPACES.finditer(needle)]
-    positions, offset = min(placed, key=lambda one: len(one[0]), default=((), 0))
-    if not placed or len(positions) > _MOST_PLACES:
-        yield from occurrences(haystack, needle, 0, len(haystack))
-        return
-    in_text = haystack is document.source.text
-    for position in positions:
-        at = (int(document.shadow.starts[position]) if in_text else position) - offset
-        if at >= 0:
-            yield from occurrences(haystack, needle, at, at + len(needle))
+    yield from sorted((at for at in document.everywhere(haystack, needle) if not start <= at <= stop), key=distance)
 
 
 def _in_shadow(made: Shadow, span: Span | None) -> Span | None:

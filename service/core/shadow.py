@@ -6,7 +6,7 @@ line breaks go. Comparing shadows forgives that, and the map turns what was foun
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
@@ -39,6 +39,10 @@ _MARKS = str.maketrans(
     | dict.fromkeys(_REMOVED, "")
 )
 _MOST_OCCURRENCES = 2_000
+_MOST_INDEXED = 500
+"""Where the rarest word of a needle stands more often, a search from end to end is no slower."""
+_BETWEEN_SPACES = re.compile(r"(?<= )[A-Za-z0-9]+(?= )")
+_AT_AN_END_TOO = re.compile(r"(?<![^ ])[A-Za-z0-9]+(?![^ ])")
 _LONGEST_CLUSTER = 30
 """Combining marks taken with one base: the bound of the stream-safe format (UAX #15, section 13); sorting them is
 quadratic, so a text of marks alone would not end."""
@@ -196,6 +200,32 @@ def occurrences(haystack: str, needle: str, start: int, stop: int) -> Iterator[i
             return
         if not (is_inside_word(haystack, at) or is_inside_word(haystack, at + len(needle))):
             yield at
+
+
+def indexed_occurrences(
+    haystack: str, needle: str, words: Mapping[str, Sequence[int]], starts: Offsets | None
+) -> Iterator[int]:
+    """Say where a needle stands as whole words in all of a text or its shadow, without a search from end to end.
+
+    Args:
+        haystack: a text, or its shadow, folded or not.
+        needle: what is looked for.
+        words: each word of the folded shadow, with the positions where it begins.
+        starts: of the shadow, where the haystack is the text itself.
+
+    """
+    # An ASCII word between two spaces is the same in a text and in its shadow, whatever stands around the needle. At an
+    # end of it a text may have a zero-width mark, without which the shadow joins two words.
+    whole = _AT_AN_END_TOO if starts is None else _BETWEEN_SPACES
+    placed = [(words.get(word[0].lower(), ()), word.start()) for word in whole.finditer(needle)]
+    positions, offset = min(placed, key=lambda one: len(one[0]), default=((), 0))
+    if not placed or len(positions) > _MOST_INDEXED:
+        yield from occurrences(haystack, needle, 0, len(haystack))
+        return
+    for position in positions:
+        at = (position if starts is None else int(starts[position])) - offset
+        if at >= 0 and haystack.startswith(needle, at):
+            yield from occurrences(haystack, needle, at, at + len(needle))
 
 
 def is_inside_word(text: str, at: int) -> bool:

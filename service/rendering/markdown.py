@@ -71,7 +71,7 @@ def _point(number: int, point: KeyPoint, names: Mapping[str, str]) -> Iterator[s
 
 
 def _conflict(conflict: Conflict, result: SummaryResult, names: Mapping[str, str]) -> Iterator[str]:
-    yield f"- **{escape(phrases.conflict(conflict, result))}**: {escape(conflict.note)}"
+    yield f"- **{escape(phrases.conflict(conflict, result))}**: {escape(phrases.note(conflict, result))}"
     for number, side in enumerate(conflict.sides):
         yield f"  - {phrases.side(conflict, number)}"
         for evidence in side.evidence:

@@ -19,6 +19,7 @@ from service.core.types import (
 
 _SHOWN = 60
 _PAIR = 2
+_NUMBERED = re.compile(r"\bd[1-9]\d*\b")
 _ARTICLE = re.compile(r"^The(?= [a-z])")
 ENGINES = {"extractive": "the sources’ own sentences, no model", "llm": "written by a language model"}
 
@@ -117,6 +118,12 @@ def conflict(found: Conflict, result: SummaryResult) -> str:
         return label
     within = {place.document for side in found.sides for place in side.evidence}
     return f"{label}, {'across documents' if found.scope == 'across' else f'in {_listed(within, result)}'}"
+
+
+def note(found: Conflict, result: SummaryResult) -> str:
+    """What a conflict is about; documents that it calls by a number of ours ("d2") are called by their names."""
+    called = names(result)
+    return _NUMBERED.sub(lambda match: called.get(match[0], match[0]), found.note)
 
 
 def side(found: Conflict, number: int) -> str:

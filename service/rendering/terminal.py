@@ -78,7 +78,7 @@ def _hanging(console: Console, margin: str, *blocks: Text) -> None:
 
 def _conflict(conflict: Conflict, result: SummaryResult, names: Mapping[str, str]) -> Iterator[str]:
     """What cannot both hold, and below it each side with its quotes."""
-    yield f"{conflict.id} {phrases.conflict(conflict, result)}: {conflict.note}"
+    yield f"{conflict.id} {phrases.conflict(conflict, result)}: {phrases.note(conflict, result)}"
     for number, side in enumerate(conflict.sides):
         yield f"  {phrases.side(conflict, number)}"
         for evidence in side.evidence:

@@ -203,12 +203,13 @@ async def test_the_event_loop_is_not_held_up(sources: Read) -> None:
     index = grounding.build_index(read)
     threads: list[bool] = []
 
-    def in_thread() -> None:
+    def in_thread() -> bool:
         try:
             asyncio.get_running_loop()
             threads.append(False)
         except RuntimeError:
             threads.append(True)
+        return threads[-1]
 
     await conflicts(
         Calls(Fake(lambda _: one_conflict()).model),
