@@ -1,10 +1,13 @@
 """Grounding a draft: what it costs and how that grows; and what a long text takes, in time and memory, all the way.
 
-Each memory is the peak of a process of its own, over what that process held when the step began.
+Each memory is the peak of a process of its own, over what that process held when the step began: the text, the
+vocabulary and the code.
 """
 
 import argparse
 import asyncio
+import contextlib
+import os
 import random
 import re
 import subprocess
@@ -12,6 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from time import process_time, thread_time
@@ -25,9 +29,8 @@ from bench.summaries import tools
 from service import data, drafting, pipeline
 from service.adapters import library, recordings, tokens
 from service.core import checking, chunking, contract
-from service.core.entities import entities
 from service.core.finishing import Account, finish
-from service.core.grounding import build_index
+from service.core.grounding import Index, build_index
 from service.core.streams import decode
 from service.core.types import (
     Completion,
@@ -55,9 +58,14 @@ SEED_TARGET_MS = 30
 LONG_TARGET_S = 2.0
 GROWTH_TARGET = 2.2
 """Of CPU for twice as much; linear is 2, and a measurement may be off by a tenth."""
+PLAN_TARGET_MB = 15
+WHOLE_TARGET_MB = 100
+"""Of memory for each MB of text: some half more than what was seen (up to 8 and 65), so that keeping every prompt or
+every reply as well would be seen."""
 SEED_TIMES = 9
 LONG_TIMES = 3
 POINTS = 500
+WINDOWS = (8_000, 128_000)
 ABSTRACT_LINES = 10
 HOWS = ("exact",) * 6 + ("normalised", "ellipsis", "fuzzy", "missing")
 CHUNK_TOKENS = 2_000
@@ -233,7 +241,9 @@ class Fake:
             quoted = [line for line in lines if len(line[1].split()) > 5]
             chosen = quoted[:: max(1, len(quoted) // CHUNK_POINTS)][:CHUNK_POINTS]
             points = tuple(_point(at, *line) for at, line in enumerate(chosen, 1))
-            lost = msgspec.structs.replace(points[-1], quotes=(contract.QuoteReply(sentence=1, quote="Nobody said so."),))
+            lost = msgspec.structs.replace(
+                points[-1], quotes=(contract.QuoteReply(sentence=1, quote="Nobody said so."),)
+            )
             line = contract.LineReply(text=points[0].claim, points=(1,))
             return contract.MapReply(
                 points=(*points[:-1], lost),
@@ -295,8 +305,8 @@ def ground(draft: Draft, source: Source, forms: checking.Forms) -> None:
             checking.warnings(given[point.id], point.evidence, index, forms)
 
 
-def finished(draft: Draft, source: Source, account: Account | None = None) -> SummaryResult:
-    """The result of a draft, nothing being known of its source."""
+def finished(draft: Draft, source: Source, index: Index, account: Account | None = None) -> SummaryResult:
+    """The result of a draft."""
     manifest = Manifest(
         engine="llm",
         service_version="0",
@@ -306,25 +316,24 @@ def finished(draft: Draft, source: Source, account: Account | None = None) -> Su
         parameters=Options(),
         versions=pipeline.VERSIONS,
     )
-    return finish(draft, [source], build_index([source]), manifest=manifest, max_words=250, account=account)
+    return finish(draft, [source], index, manifest=manifest, max_words=250, account=account)
 
 
-def measured(name: str, drafts: Sequence[tuple[Source, Draft]], *, times: int) -> list[Grounded]:
+def measured(drafts: Sequence[tuple[Source, Draft]], *, times: int) -> list[Grounded]:
     """Ground and finish drafts by turns."""
     runs: list[Callable[[], object]] = []
-    results = [finished(draft, source) for source, draft in drafts]
+    results = [finished(draft, source, build_index([source])) for source, draft in drafts]
     for (source, draft), result in zip(drafts, results, strict=True):
         known = (frozenset((one.name, *one.aliases)) for one in result.entities)
-        forms = {form: of_one for of_one in known for form in of_one}
-        runs.append(lambda draft=draft, source=source, forms=forms: ground(draft, source, forms))  # type: ignore[misc]
-        runs.append(lambda draft=draft, source=source: finished(draft, source))  # type: ignore[misc]
+        runs.append(partial(ground, draft, source, {form: of_one for of_one in known for form in of_one}))
+        runs.append(partial(_finished_anew, draft, source))
     least_s = least_cpu_s(runs, times=times)
     return [
         Grounded(
-            name=source.document.name or name,
+            name=source.document.name or "",
             characters=len(source.text),
             points=len(draft.points),
-            quotes=sum(len(point.quotes) for point in draft.points),
+            quotes=result.verification.quotes_given,
             ground_s=ground_s,
             finish_s=finish_s,
             account=result.verification,
@@ -333,3 +342,179 @@ def measured(name: str, drafts: Sequence[tuple[Source, Draft]], *, times: int) -
             drafts, results, least_s[::2], least_s[1::2], strict=True
         )
     ]
+
+
+def _finished_anew(draft: Draft, source: Source) -> SummaryResult:
+    return finished(draft, source, build_index([source]))
+
+
+# --- a long text all the way -----------------------------------------------------------------------------------------
+
+Step = Literal["plan", "whole"]
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What a step took."""
+
+    chunks: int
+    calls: int
+    cpu_s: float
+    """Of ours: without what the fake model took."""
+    peak_mb: float
+    """Resident memory over what there was before; 0 where the system does not tell."""
+
+
+def taken(step: Step, characters: int, window: int) -> Taken:
+    """Take a step in a process of its own."""
+    arguments = ["--step", step, "--characters", str(characters), "--window", str(window)]
+    found = subprocess.run([sys.executable, "-m", "bench.grounding", *arguments], stdout=subprocess.PIPE, check=True)  # noqa: S603 - this module
+    return msgspec.json.decode(found.stdout, type=Taken)
+
+
+def take(step: Step, characters: int, window: int) -> Taken:
+    """Take a step in this process: plan the calls for a text that was read, or make its summary from the first."""
+    loaded = tokens.load(ENCODING)
+    text = long_text(characters)
+    fake = Fake()
+    writes = model(fake.complete, loaded, window=window)
+    source = read(text, loaded) if step == "plan" else None
+    before_mb = resident_mb(os.getpid())
+    _forget_peak()
+    started = process_time()
+    if source is not None:
+        chunks = len(drafting.plan([source], Options(), writes)[0])
+    else:
+        asyncio.run(_whole(text, loaded, writes))
+        chunks = fake.asked["map"]
+    return Taken(
+        chunks=chunks,
+        calls=fake.asked.total(),
+        cpu_s=process_time() - started - fake.own_cpu_s,
+        peak_mb=max(0.0, peak_mb() - before_mb),
+    )
+
+
+async def _whole(text: str, loaded: tokens.Tokens, writes: Model) -> None:
+    """Read, draft and finish as the pipeline does."""
+    source = read(text, loaded)
+    index = build_index([source])
+    found = await drafting.draft([source], index, Options(), writes)
+    account = Account(
+        verification=found.verification,
+        gaps=found.gaps,
+        usage=found.usage,
+        entities=found.entities,
+        dates=found.dates,
+        conflicts=found.conflicts,
+    )
+    result = finished(found.draft, source, index, account)
+    assert result.key_points
+
+
+def _forget_peak() -> None:
+    """Let the peak begin anew (`man 5 proc_pid_clear_refs`), or loading the vocabulary would be it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_mb() -> float:
+    """The most resident memory of this process, in 10^6 bytes; 0 where the system does not tell."""
+    try:
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
+    except OSError:
+        return 0.0
+    return int(found[1]) * 1024 / MEGABYTE if found else 0.0
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _reached(holds: bool) -> str:
+    return "reached" if holds else "MISSED"
+
+
+def print_seeds(loaded: tokens.Tokens) -> None:
+    """Print the table of the sample articles."""
+    print(f"Grounding the recorded draft of a sample article, least CPU of {SEED_TIMES}; target: {SEED_TARGET_MS} ms")
+    print(f"{'article':<28}{'points':>8}{'quotes':>8}{'ground ms':>11}{'finish ms':>11}")
+    for row in measured(asyncio.run(recorded(loaded)), times=SEED_TIMES):
+        reached = _reached(row.ground_s * 1000 <= SEED_TARGET_MS)
+        print(
+            f"{row.name:<28}{row.points:>8}{row.quotes:>8}{row.ground_s * 1000:>11.1f}{row.finish_s * 1000:>11.1f}"
+            f"  {reached}"
+        )
+
+
+def print_long(loaded: tokens.Tokens) -> None:
+    """Print the table of many points over a long text, and how it grows."""
+    sources = {size: read(long_text(size), loaded) for size in (MEGABYTE, 2 * MEGABYTE)}
+    loads = [(MEGABYTE, POINTS), (2 * MEGABYTE, POINTS // 2), (2 * MEGABYTE, POINTS)]
+    rows = measured([(sources[size], drafted(sources[size], points)) for size, points in loads], times=LONG_TIMES)
+    print(
+        f"Grounding many points, three quotes each, least CPU of {LONG_TIMES}; target: at most {LONG_TARGET_S:g} s for "
+        f"the last, and at most {GROWTH_TARGET} times as much for twice the text or the points"
+    )
+    print(f"{'characters':>12}{'points':>8}{'exact':>8}{'norm.':>7}{'ellip.':>7}{'fuzzy':>7}{'lost':>6}", end="")
+    print(f"{'ground s':>10}{'finish s':>10}")
+    for row in rows:
+        of = row.account
+        located = of.exact + of.normalised + of.ellipsis + of.fuzzy
+        print(
+            f"{row.characters:>12,}{row.points:>8}{of.exact:>8}{of.normalised:>7}{of.ellipsis:>7}{of.fuzzy:>7}", end=""
+        )
+        print(f"{of.quotes_given - located:>6}{row.ground_s:>10.2f}{row.finish_s:>10.2f}")
+    half_text, half_points, full = rows
+    print(f"{_reached(full.ground_s <= LONG_TARGET_S)}: {full.ground_s:.2f} s")
+    for name, half in (("text", half_text), ("points", half_points)):
+        ground, finish = full.ground_s / half.ground_s, full.finish_s / half.finish_s
+        print(
+            f"{_reached(max(ground, finish) <= GROWTH_TARGET)}: twice the {name}, {ground:.2f} and {finish:.2f} times"
+        )
+
+
+def print_whole() -> None:
+    """Print the table of the steps that a long text takes."""
+    steps: list[tuple[Step, int, str, float]] = [
+        *(("plan", window, f"planned for {window:,} tokens", PLAN_TARGET_MB) for window in WINDOWS),
+        ("whole", WINDOWS[0], "read, drafted, finished", WHOLE_TARGET_MB),
+    ]
+    print(
+        f"A long text and a model that takes no time; target: at most {PLAN_TARGET_MB} MB for each MB of text to plan "
+        f"it and {WHOLE_TARGET_MB} MB for the whole, and at most {GROWTH_TARGET} times the CPU for twice the text"
+    )
+    heads = ("characters", "chunks", "calls", "CPU s", "times", "peak MB", "MB a MB")
+    print(f"{'step':<28}{''.join(f'{head:>11}' for head in heads)}")
+    for step, window, name, target_mb in steps:
+        before: Taken | None = None
+        for size in (MEGABYTE, 2 * MEGABYTE):
+            one = taken(step, size, window)
+            growth = one.cpu_s / before.cpu_s if before else 0.0
+            each_mb = one.peak_mb / (size / MEGABYTE)
+            reached = _reached(growth <= GROWTH_TARGET and each_mb <= target_mb)
+            print(
+                f"{name:<28}{size:>11,}{one.chunks:>11}{one.calls:>11}{one.cpu_s:>11.2f}"
+                f"{f'{growth:.2f}' if before else '':>11}{one.peak_mb:>11.0f}{each_mb:>11.1f}  {reached}"
+            )
+            before = one
+
+
+def main() -> None:
+    """Print all three tables."""
+    loaded = tokens.load(ENCODING)
+    print_seeds(loaded)
+    print()
+    print_long(loaded)
+    print()
+    print_whole()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Grounding and long texts; with --step, one step for `taken`.")
+    parser.add_argument("--step", choices=get_args(Step))
+    parser.add_argument("--characters", type=int, default=2 * MEGABYTE)
+    parser.add_argument("--window", type=int, default=WINDOWS[0])
+    given = parser.parse_args()
+    if given.step:
+        print(msgspec.json.encode(take(given.step, given.characters, given.window)).decode())
+    else:
+        main()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import prompts as figures
 from service import bootstrap
 from service.adapters import library
 from service.adapters.store import StoredSummary
@@ -173,3 +174,16 @@ async def test_one_changed_word_of_a_prompt_makes_its_replay_fail(tmp_path: Path
     changed = [line for line in summary.error.detail.splitlines() if line[:1] in "+-" and "the document says." in line]
     assert len(changed) == 2
     assert difflib.SequenceMatcher(None, changed[0][1:], changed[1][1:]).ratio() > 0.9
+
+
+@pytest.mark.parametrize("run", figures.RUNS, ids=lambda run: run.name)
+def test_the_figures_in_the_readme_are_what_the_recordings_give(
+    results: dict[str, SummaryResult], run: figures.Run
+) -> None:
+    """For every version; `python -m bench.prompts` prints the table anew."""
+    named = {"long": "harbour-inquiry"}.get(run.name, run.name)
+    measured = {
+        (run.name, version): figures.measured(run, results[f"{version} {named}"]) for version in figures.VERSIONS
+    }
+    written = (ROOT / "prompts/README.md").read_text(encoding="utf-8").splitlines()
+    assert set(figures.table(measured)) <= set(written)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from service.core import cues, figures
+from service.core.documents import called
 from service.core.grounding import Index
 from service.core.types import Caveat, CaveatCode, DocumentFacts, Dropped, KeyPoint, Source, Value
 
@@ -73,18 +74,23 @@ def caveats(sources: Sequence[Source], facts: Sequence[DocumentFacts], points: S
         )
     unchecked = [source for source in sources if source.language != "en"]
     if unchecked:
-        named = ", ".join(f"{source.document.id} ({source.language or 'language unknown'})" for source in unchecked)
+        named = ", ".join(
+            f"{called(source.document)} ({source.language or 'language unknown'})" for source in unchecked
+        )
         yield Caveat(
             code="language_unchecked",
             text=f"Names, stance, numbers and dates are found by rules for English, which do not apply to {named}.",
+            documents=tuple(source.document.id for source in unchecked),
         )
     cited = {place.document for point in points for place in point.evidence}
-    missing = [fact.id for fact in facts if fact.id not in cited]
+    missing = [fact for fact in facts if fact.id not in cited]
     if missing:
         yield Caveat(
             code="missing",
             text=f"{_some(missing, facts, 'document')} {'has' if len(missing) == 1 else 'have'} no point in the "
-            f"summary: {', '.join(missing)}. Ask for a longer summary{', or for one each' if len(facts) > 1 else ''}.",
+            f"summary: {', '.join(map(called, missing))}. "
+            f"Ask for a longer summary{', or for one each' if len(facts) > 1 else ''}.",
+            documents=tuple(fact.id for fact in missing),
         )
 
 
@@ -95,7 +101,7 @@ def _some(some: Sequence[object], of: Sequence[object], noun: str) -> str:
 
 def _undated(facts: Sequence[DocumentFacts], sources: Sequence[Source]) -> str:
     named = ", ".join(
-        fact.id + (f" (not before {fact.date.iso}, going by a date in its text)" if fact.date.iso else "")
+        called(fact) + (f" (not before {fact.date.iso}, going by a date in its text)" if fact.date.iso else "")
         for fact in facts
     )
     undated = {fact.id for fact in facts}

@@ -10,7 +10,18 @@ from service.core import cues, datelines
 from service.core.prompts import clean
 from service.core.shadow import occurrences
 from service.core.text import count_words
-from service.core.types import Date, DocumentCoverage, DocumentFacts, Evidence, Gap, MaskedSpan, Sentence, Source, Span
+from service.core.types import (
+    Date,
+    Document,
+    DocumentCoverage,
+    DocumentFacts,
+    Evidence,
+    Gap,
+    MaskedSpan,
+    Sentence,
+    Source,
+    Span,
+)
 
 _ISO = re.compile(r"(\d{4})(?:-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)|-(0[1-9]|1[0-2])$|$)", re.ASCII)
 _DAY = len("2025-10-14")
@@ -43,7 +54,7 @@ def facts(source: Source, read: Date | None = None) -> DocumentFacts:
     )
 
 
-def called(document: DocumentFacts) -> str:
+def called(document: Document | DocumentFacts) -> str:
     """What a reader knows a document by: its title, else the name of its file, else its id."""
     name = clean(document.title or "") or clean(document.name or "") or document.id
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from service.core import grounding
+from service.core.documents import called
 from service.core.grounding import Index, Searchable
 from service.core.shadow import Shadow
 from service.core.types import Caveat, Document, DraftQuote, Evidence, Sentence, Source, Span, Value
@@ -208,7 +209,7 @@ def instructions(sources: Sequence[Source], index: Index) -> tuple[Caveat, ...]:
 
 
 def _caveat(document: Searchable, index: Index) -> Caveat | None:
-    name = document.source.document.id
+    name = called(document.source.document)
     title = _title(document.source)
     ordering = _sentences(document)
     in_title = title is not None and bool(_sentences(title))
@@ -222,7 +223,7 @@ def _caveat(document: Searchable, index: Index) -> Caveat | None:
         code="instructions",
         text=" ".join(said),
         evidence=tuple(place for place in evidence if place is not None),
-        documents=(name,),
+        documents=(document.source.document.id,),
     )
 
 
