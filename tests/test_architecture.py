@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "service"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES = 420
-OVER = {"core/types.py": 610, "core/grounding.py": 470}
+OVER = {"core/types.py": 610, "core/grounding.py": 480}
 """Modules that may be longer: every noun of the service, and one search whose steps are read in order."""
 CORE_LIBRARIES = {"msgspec", "rapidfuzz", "snowballstemmer", "numpy"}
 IMPURE = {

@@ -311,6 +311,9 @@ def _fuzzy(document: Searchable, wanted: _Wanted, near: Span | None) -> Iterator
     refusals = 0
     for window in _windows(document, folded, near):
         hit = _align(document.shadow, folded, tokens, window)
+        # A word put in at the end of a quote is not held by a next paragraph that happens to hold it.
+        if isinstance(hit, _Hit) and not _in_one_paragraph(document, hit.span):
+            continue
         refusals += isinstance(hit, _Refused)
         if hit is not None:
             yield hit

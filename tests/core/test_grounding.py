@@ -371,6 +371,13 @@ def test_a_fuzzy_quote_needs_four_tokens_and_four_fifths_of_them() -> None:
     assert missing("a brave experiment near the crossing of arts, technologies", text).reason == "not_found"
 
 
+def test_a_fuzzy_quote_stays_in_its_paragraph() -> None:
+    """A quantifier put in at its end is not held by a next paragraph that holds it."""
+    text = "The strategy is also being carefully considered.\nWhile some footage will be shot, not all will."
+    assert missing("The strategy is also being carefully considered. some", text).reason == "not_found"
+    assert found("The strategy is also carefully considered", text).match == "fuzzy"
+
+
 def test_other_languages_are_only_found_as_written() -> None:
     """What a changed word does to the meaning is only known for English."""
     text = "Der Schauspieler wird den Flug nach Angaben der Firma im Herbst antreten."
