@@ -58,10 +58,10 @@ SEED_TARGET_MS = 30
 LONG_TARGET_S = 2.0
 GROWTH_TARGET = 2.2
 """Of CPU for twice as much; linear is 2, and a measurement may be off by a tenth."""
-PLAN_TARGET_MB = 15
-WHOLE_TARGET_MB = 100
-"""Of memory for each MB of text: some half more than what was seen (up to 8 and 65), so that keeping every prompt or
-every reply as well would be seen."""
+PLAN_TARGET_MB = 10
+WHOLE_TARGET_MB = 70
+"""Of memory for each MB of text: half as much again as was seen (6 and 46), so that keeping every prompt as well, or a
+second index, would be seen."""
 SEED_TIMES = 9
 LONG_TIMES = 3
 POINTS = 500

@@ -224,7 +224,7 @@ def _date_parts(text: str) -> dict[tuple[str, ...], str]:
 
 
 def _parts_of(month: str, day: str) -> set[tuple[str, ...]]:
-    name = _MONTHS[int(month) - 1] if month.isdigit() and 1 <= int(month) <= len(_MONTHS) else ""
+    name = _MONTHS[int(month) - 1] if month.isdecimal() and 1 <= int(month) <= len(_MONTHS) else ""
     return {(name,), (name, day.lstrip("0"))}
 
 

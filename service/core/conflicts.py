@@ -29,6 +29,7 @@ from service.core.types import (
 )
 
 _LONGEST_QUOTE = 300
+_BLOCK_CHARACTERS = 64
 _BY_NUMBER = re.compile(r"\[\d+\]|\bpoints?\s\[?\d", re.IGNORECASE)
 """A note that names points by the numbers that only the model saw."""
 Dates = Mapping[str, Date]
@@ -122,7 +123,8 @@ def apply(
             continue
         for side, places in enumerate((one.evidence, other.evidence)):
             for place in places:
-                near[given.kind, place.document, place.sentence][len(kept)].add(side)
+                for block in _blocks(place):
+                    near[given.kind, place.document, block][len(kept)].add(side)
         kept.append(
             Conflict(
                 id="",
@@ -164,7 +166,7 @@ def _twin(
     """Whether a conflict of the kind is listed whose sides cite the same words, either way round."""
     beside: Counter[int] = Counter()
     for side in sides:
-        places = {(kind, place.document, place.sentence) for place in side.evidence}
+        places = {(kind, place.document, block) for place in side.evidence for block in _blocks(place)}
         beside.update({number for place in places for number in near.get(place, ())})
     for number in (number for number, count in beside.items() if count == len(sides)):
         a, b = (side.evidence for side in kept[number].sides)
@@ -172,6 +174,11 @@ def _twin(
             if _overlap(one.evidence, a) and _overlap(other.evidence, b):
                 return "duplicate", "The same two sides are listed already."
     return None
+
+
+def _blocks(place: Evidence) -> range:
+    """The blocks of its document that a place reaches into: places that overlap share one."""
+    return range(place.start // _BLOCK_CHARACTERS, (place.end - 1) // _BLOCK_CHARACTERS + 1)
 
 
 def _overlap(one: Sequence[Evidence], other: Sequence[Evidence]) -> bool:

@@ -38,6 +38,10 @@ RepairAction = Literal["requote", "reword", "withdraw"]
 _QUOTED = re.compile(r""" (['"]).*\1(?= - at `|$)""", re.DOTALL)
 
 Line = Annotated[str, Meta(pattern=r"\S")]
+Said = Annotated[str, Meta(pattern=r"[^\W_]", max_length=2_000)]
+"""What a reader is shown as the model's own words: some of them, and no article."""
+Who = Annotated[str, Meta(max_length=500)]
+Reworded = Annotated[str, Meta(max_length=2_000)]
 Json = dict[str, object]
 
 
@@ -61,12 +65,12 @@ class PointReply(Value, frozen=True, kw_only=True):
 
     id: int
     quotes: tuple[QuoteReply, ...]
-    who: str | None
+    who: Who | None
     who_type: SpeakerType
-    via: str | None
+    via: Who | None
     stance: Stance
     polarity: Polarity
-    claim: Line
+    claim: Said
     importance: Importance
     kind: Kind
     numbers: tuple[str, ...]
@@ -77,7 +81,7 @@ class PointReply(Value, frozen=True, kw_only=True):
 class LineReply(Value, frozen=True, kw_only=True):
     """A sentence of the abstract, and the points that carry it."""
 
-    text: Line
+    text: Said
     points: tuple[int, ...]
 
 
@@ -93,7 +97,7 @@ class CaveatReply(Value, frozen=True, kw_only=True):
     """What a reader should know, and the sentence that shows it."""
 
     code: Literal["undated", "stale", "hedged", "missing", "instructions"]
-    text: Line
+    text: Said
     sentence: int | None
 
 
@@ -104,7 +108,7 @@ class MapReply(Value, frozen=True, kw_only=True):
     entities: tuple[EntityReply, ...]
     caveats: tuple[CaveatReply, ...]
     document_date: DateReply | None
-    headline: Line
+    headline: Said
     abstract: tuple[LineReply, ...]
 
 
@@ -118,7 +122,7 @@ class MergeReply(Value, frozen=True, kw_only=True):
     """Which points to keep, joined and in order, with a headline and an abstract over them."""
 
     points: tuple[GroupReply, ...]
-    headline: Line
+    headline: Said
     abstract: tuple[LineReply, ...]
 
 
@@ -128,7 +132,7 @@ class MendedReply(Value, frozen=True, kw_only=True):
     id: int
     action: RepairAction
     quotes: tuple[QuoteReply, ...]
-    claim: str | None
+    claim: Reworded | None
 
 
 class RepairReply(Value, frozen=True, kw_only=True):
@@ -143,7 +147,7 @@ class ConflictReply(Value, frozen=True, kw_only=True):
     kind: ConflictKind
     a: Annotated[tuple[int, ...], Meta(min_length=1)]
     b: Annotated[tuple[int, ...], Meta(min_length=1)]
-    note: Line
+    note: Said
 
 
 class ConflictsReply(Value, frozen=True, kw_only=True):

@@ -42,14 +42,16 @@ def numbers(text: str) -> tuple[Number, ...]:
     >>> [(n.text, n.value) for n in numbers("It cost $1, 600 and took 340 days; five million saw it in May 2020.")]
     [('$1, 600', '1600'), ('340', '340'), ('five million', '5000000')]
     """
-    dated = [match.span() for match in _DATE.finditer(text)]
+    digits, spelled = list(_DIGITS.finditer(text)), list(_SPELLED.finditer(text))
+    # Most sentences hold no number, and looking for dates costs more than looking for both.
+    dated = [match.span() for match in _DATE.finditer(text)] if digits or spelled else []
     found: list[tuple[int, Number]] = []
-    for match in _DIGITS.finditer(text):
+    for match in digits:
         if _is_within(match.start(), dated):
             continue
         value = _EXACT.multiply(Decimal(re.sub(r"[,\s]", "", match["digits"])), _SCALES.get(match["scale"] or "", 1))
         found.append((match.start(), Number(text=match[0].strip(), value=_plain(value))))
-    for match in _SPELLED.finditer(text):
+    for match in spelled:
         at = match.start()
         after_digits = _AFTER_DIGITS.search(text, max(0, at - _LOOK_BACK), at) is not None
         if match[0].lower() not in ("one", "zero") and not after_digits and not _is_within(at, dated):

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -67,6 +68,7 @@ _YEARS = range(1500, 2100)
 _YEAR_DIGITS = 4
 _OFTEN_SPELLED = frozenset(map(str, range(1, 32)))
 _LONGEST_SCALED = 40
+_REMEMBERED_CHARACTERS = 2_000
 
 
 class Figure(NamedTuple):
@@ -87,8 +89,8 @@ def figures(text: str) -> Iterator[Figure]:
     [('$5', ['5', '5000000'], '$')]
     """
     text = _CLOCK.sub(r"\1:\2", _GLUED.sub(" ", _GLUED_SCALE.sub(r"\1 \2", text)))
-    text = _COMPOUND.sub(lambda match: f"{ORDINALS[match[0].lower()]}th", text)
-    text = _HALF_A.sub(lambda match: _HALVES[match[1].lower()], text)
+    text = _COMPOUND.sub(lambda match: f"{ORDINALS[_plain_letters(match[0])]}th", text)
+    text = _HALF_A.sub(lambda match: _HALVES[_plain_letters(match[1])], text)
     end = 0
     for number in cues.numbers(text):
         start = text.find(number.text, end)
@@ -111,18 +113,22 @@ def figures(text: str) -> Iterator[Figure]:
         yield Figure(number.text, frozenset(values), currency, text[max(0, start - 30) : start])
 
 
+def _plain_letters(word: str) -> str:
+    """A word without case, in the letters that patterns without case take the long s and the dotless i for.
+
+    >>> _plain_letters("Twenty-fırſt")
+    'twenty-first'
+    """
+    return word.lower().replace("ſ", "s").replace("ı", "i")
+
+
 def _missing_number(text: str, quotes: Sequence[str], index: Index) -> str | None:
     """The first number of an English text that is not in the quotes, nor part of a name in a source."""
-    held = [figure for quote in quotes for figure in figures(quote)]
-    values = {value for figure in held for value in figure.values}
-    for quote in quotes:
-        values.update(_DIGITS_OF_DATES.findall(" ".join(date.text for date in cues.dates(quote))))
-        for token in tokenise(quote):
-            word = token.word.removesuffix("'s")
-            number = COUNTED.get(word.removesuffix("s")) or COUNTED.get(word)
-            values.update({str(number)} if number else _PARTS.get(word, ()))
-        values.update(value for _, own in _ordinals(quote) for value in own)
-    for figure in figures(text):
+    wanted, ordinals = list(figures(text)), list(_ordinals(text))
+    of_quotes = [_held(quote) for quote in quotes] if wanted or ordinals else []
+    held = [figure for one in of_quotes for figure in one.figures]
+    values = set().union(*(one.values for one in of_quotes))
+    for figure in wanted:
         currencies = {other.currency for other in held if other.values & figure.values}
         contradicted = figure.currency and currencies and not currencies & {figure.currency, None}
         pronoun = figure.text.lower() == "two" and _TAKEN_UP.search(figure.before)
@@ -132,12 +138,40 @@ def _missing_number(text: str, quotes: Sequence[str], index: Index) -> str | Non
                 name and name[1].lower() not in FUNCTION_WORDS and _named(f"{name[0]}{figure.text}", quotes, index)
             ):
                 return figure.text
-    for word, own in _ordinals(text):
+    for word, own in ordinals:
         # "First" is not a number but a claim, and "second" has other meanings.
         if not own & (values | {"1", "2"}):
             return word
     names = (match[0] for match in _NAMED.finditer(text))
     return next((name for name in names if not _named(name, quotes, index)), None)
+
+
+class _Held(NamedTuple):
+    """What numbers a quote holds."""
+
+    figures: tuple[Figure, ...]
+    values: frozenset[str]
+    """Of these, and of dates, words that count, parts and ordinals."""
+
+
+def _held(quote: str) -> _Held:
+    return _held_by_short(quote) if len(quote) <= _REMEMBERED_CHARACTERS else _held_by(quote)
+
+
+def _held_by(quote: str) -> _Held:
+    found = tuple(figures(quote))
+    values = {value for figure in found for value in figure.values}
+    values.update(_DIGITS_OF_DATES.findall(" ".join(date.text for date in cues.dates(quote))))
+    for token in tokenise(quote):
+        word = token.word.removesuffix("'s")
+        number = COUNTED.get(word.removesuffix("s")) or COUNTED.get(word)
+        values.update({str(number)} if number else _PARTS.get(word, ()))
+    values.update(value for _, own in _ordinals(quote) for value in own)
+    return _Held(found, frozenset(values))
+
+
+_held_by_short = lru_cache(maxsize=4_096)(_held_by)
+"""The sentences of an abstract rest on the same quotes, one after another."""
 
 
 def _ordinals(text: str) -> Iterator[tuple[str, set[str]]]:
@@ -148,7 +182,7 @@ def _ordinals(text: str) -> Iterator[tuple[str, set[str]]]:
     for match in _ORDINAL.finditer(text):
         if _SOURCE.match(text, match.end()):
             continue
-        value = ORDINALS[match[0].lower()]
+        value = ORDINALS[_plain_letters(match[0])]
         yield match[0], {str(value), f"1/{value}"}
 
 

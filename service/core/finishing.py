@@ -130,14 +130,16 @@ def too_little(result: SummaryResult) -> str | None:
     Points count that have a located quote and no blocking check.
     """
     words = sum(one.words * one.read // max(1, one.read + one.unread) for one in result.coverage.documents)
-    if result.engine != "llm" or len(result.key_points) >= FEWEST_POINTS or words <= SHORT_TEXT_WORDS:
+    # A short text may hold fewer points; without any, headline and abstract rest on nothing.
+    least = FEWEST_POINTS if words > SHORT_TEXT_WORDS else 1
+    if result.engine != "llm" or len(result.key_points) >= least:
         return None
     found = Counter(drop.reason for drop in result.verification.lost_points)
     reasons = ", ".join(f"{count} {reason}" for reason, count in found.most_common()) or "none was dropped"
     return (
         f"{len(result.key_points)} of the {result.verification.points_given} points that the model gave for a text of "
-        f"{words:,} words stand up to it (dropped: {reasons}); {FEWEST_POINTS} are the least. Use another model or "
-        "prompt version, or ask with `fallback: extractive` for the text's own sentences."
+        f"{words:,} words stand up to it (dropped: {reasons}); {least} {'are' if least > 1 else 'is'} the least. Use "
+        "another model or prompt version, or ask with `fallback: extractive` for the text's own sentences."
     )
 
 

@@ -7,6 +7,7 @@ a space is a phrase. Contractions are not listed: `n't` is a negation, `'ll` and
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from rapidfuzz.distance import Indel
@@ -203,6 +204,8 @@ _LETTERS = rf"[^\W_{UNSPACED}]"
 _TOKEN = re.compile(rf"(?:(?<!\S)-)?[$£€¥₹]?\d+(?:[.,:]\d+)*{_LETTERS}*%?|{_LETTERS}+(?:['’]{_LETTERS}+)*|[{UNSPACED}]")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:…\n])[\s\"'“”‘’()\[\]-]*$|[\"“‘(\[]$")
 _LOOK_BACK_CHARACTERS = 8
+_REMEMBERED_CHARACTERS = 2_000
+"""Claims and quotes are looked at by one check after another; longer texts would fill the memory."""
 
 
 class Token(Value, frozen=True, kw_only=True):
@@ -223,6 +226,10 @@ def tokenise(text: str) -> tuple[Token, ...]:
     >>> [token.text for token in tokenise("It isn't $1,600 — it's 5%.")]
     ['It', "isn't", '$1,600', "it's", '5%']
     """
+    return _short_tokens(text) if len(text) <= _REMEMBERED_CHARACTERS else _tokens(text)
+
+
+def _tokens(text: str) -> tuple[Token, ...]:
     return tuple(
         Token(
             text=match.group(),
@@ -234,6 +241,9 @@ def tokenise(text: str) -> tuple[Token, ...]:
         )
         for match in _TOKEN.finditer(text)
     )
+
+
+_short_tokens = lru_cache(maxsize=256)(_tokens)
 
 
 def protected_difference(a_tokens: Sequence[Token], b_tokens: Sequence[Token]) -> Protected | None:

@@ -13,12 +13,15 @@ import msgspec
 from service.core.claims import WEAKEST_FIRST, Claim, agree, claim, fit
 from service.core.contract import MergeReply
 from service.core.prompts import clean, enclosed
+from service.core.text import presentable
 from service.core.types import Draft, DraftLine, DraftPoint
 
 LEAST_SHRINKAGE = 0.10
 """A round that shrinks the points by less is the last one."""
 
 _LONGEST_CLAIM = 600
+_MOST_CLUSTERS = 50
+"""Of one entry of a reply that a point is held against: what falls into more is not one claim in any words."""
 _LONGEST_NAME = 80
 _MOST_DOCUMENTS = 3
 
@@ -193,16 +196,16 @@ def chosen(reply: MergeReply, held: Sequence[Held]) -> list[Group]:
     for entry in reply.points:
         fresh = [n - 1 for n in dict.fromkeys(entry.ids) if 0 < n <= len(held) and n - 1 not in used]
         used.update(fresh)
-        clusters: list[list[int]] = []
+        clusters: list[tuple[list[int], set[Claim]]] = []
         for at in fresh:
-            home = next(
-                (one for one in clusters if all(fit(held[other].claims, held[at].claims) for other in one)), None
-            )
+            own = held[at].claims
+            home = next((one for one in clusters[:_MOST_CLUSTERS] if own <= one[1] or fit(one[1], own)), None)
             if home is None:
-                clusters.append([at])
-            else:
-                home.append(at)
-        groups += map(tuple, clusters)
+                home = ([], set())
+                clusters.append(home)
+            home[0].append(at)
+            home[1].update(own)
+        groups += (tuple(positions) for positions, _ in clusters)
     return groups
 
 
@@ -213,11 +216,11 @@ def drafted(reply: MergeReply, groups: Sequence[Group], held: Sequence[Held]) ->
     """
     place = {at + 1: n for n, group in enumerate(groups) for at in group}
     lines = [
-        DraftLine(text=line.text, points=tuple(dict.fromkeys(place[n] for n in line.points if n in place)))
+        DraftLine(text=presentable(line.text), points=tuple(dict.fromkeys(place[n] for n in line.points if n in place)))
         for line in reply.abstract
     ]
     return Draft(
-        headline=reply.headline,
+        headline=presentable(reply.headline),
         abstract=tuple(line for line in lines if line.points),
         points=tuple(one.point for one in united(groups, held)),
     )

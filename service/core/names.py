@@ -77,6 +77,7 @@ _ROLE = (
     r"|cosmonaut|entrepreneur|son|daughter|mayor|councillor|engineer|professor|coach|lawyer|judge)"
 )
 _HONORIFICS = frozenset({"Mr", "Mrs", "Ms", "Miss", "Dr"})
+_CALLS = _TITLES | _HONORIFICS
 _CALLED = re.compile(rf"\b(?:{_ROLE}|actress|wife|husband|{'|'.join(sorted(_TITLES | _HONORIFICS))})\.?\s+$")
 _CALLED_BOTH = re.compile(rf"\b(?:{_ROLE}s|team|duo|pair|couple|brothers|sisters|siblings|twins)\s+$")
 """What names after it share, for as long as the list of them goes on: "cosmonauts Yuliya Peresild and"."""
@@ -330,12 +331,13 @@ def readings(given: str, kind: EntityType) -> tuple[str, ...]:
 
 def _without_titles(name: str) -> str:
     words = name.split()
-    while len(words) > 1 and words[1][0].isupper():
-        first, second = (word.rstrip(".") for word in words[:2])
-        if first not in _TITLES | _HONORIFICS and not (first in _BEFORE_TITLES and second in _TITLES):
+    at = 0
+    while at + 1 < len(words) and words[at + 1][0].isupper():
+        first, second = (word.rstrip(".") for word in words[at : at + 2])
+        if first not in _CALLS and not (first in _BEFORE_TITLES and second in _TITLES):
             break
-        words = words[1:]
-    return " ".join(words)
+        at += 1
+    return " ".join(words[at:])
 
 
 def may_be_name(form: str, kind: EntityType, *, alias: bool, english: bool) -> bool:

@@ -1,13 +1,16 @@
 """The one batched repair call: points without evidence, shown with sentences near them, and what comes of it."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
 from service.core import cues, grounding
 from service.core.contract import RepairReply
 from service.core.prompts import clean, enclosed
-from service.core.text import stems
+from service.core.text import is_blank, presentable, stems
 from service.core.types import DraftPoint, DraftQuote, Dropped, Sentence, Source, Value
 from service.core.verifying import Examined, examine
 
@@ -52,12 +55,13 @@ def shown(failures: Sequence[Failing], sources: Mapping[str, Source]) -> Shown:
     """The claims with what is wrong and the sentences near them, between delimiters derived from them."""
     lines: list[str] = []
     numbers: dict[int, tuple[str, int]] = {}
+    documents = {document: _Readable(source) for document, source in sources.items()}
     for claim, failure in enumerate(failures, 1):
         lines.append(f"Claim {claim}: {clean(failure.point.text)}")
         lines += [f"Its quote: {clean(quote.quote)}" for quote in failure.point.quotes]
         lines.append(f"What is wrong: {failure.detail}")
         lines.append("Sentences near it:")
-        for document, sentence in _near(failure.point, sources):
+        for document, sentence in _near(failure.point, documents):
             numbers[len(numbers) + 1] = (document, sentence.number)
             text = clean(sources[document].text[sentence.start : sentence.end])
             lines.append(f"[{len(numbers)}] {text}")
@@ -80,9 +84,9 @@ def apply(reply: RepairReply, block: Shown) -> dict[int, DraftPoint]:
             for sentence in [block.sentences[quote.sentence][1]]
         )
         point = msgspec.structs.replace(failure.point, quotes=quotes)
-        if answer.action == "reword" and answer.claim and answer.claim.strip():
+        if answer.action == "reword" and answer.claim and not is_blank(answer.claim):
             # What was listed belongs to the words that went.
-            text = answer.claim
+            text = presentable(answer.claim)
             point = msgspec.structs.replace(point, text=text, numbers=cues.numbers(text), dates=cues.dates(text))
         mended[failure.position] = point
     return mended
@@ -93,28 +97,46 @@ def dropped(failure: Failing) -> Dropped:
     return Dropped(text=failure.point.text, reason=failure.reason, detail=failure.detail)
 
 
-def _near(point: DraftPoint, sources: Mapping[str, Source]) -> list[tuple[str, Sentence]]:
+class _Readable:
+    """The readable sentences of a document, made once: a look at each for every failure would be most of the work."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.sentences = source.readable
+
+    @cached_property
+    def _by_stem(self) -> Mapping[str, Sequence[int]]:
+        """The places of the sentences that hold a stem."""
+        places: defaultdict[str, list[int]] = defaultdict(list)
+        for place, sentence in enumerate(self.sentences):
+            text = self._source.text[sentence.start : sentence.end]
+            for stem in set(stems(text, self._source.language)):
+                places[stem].append(place)
+        return places
+
+    def numbered(self, numbers: Iterable[int]) -> list[int]:
+        """The places of the sentences with those numbers, as far as there are any."""
+        at = [(bisect_left(self.sentences, number, key=lambda one: one.number), number) for number in sorted(numbers)]
+        return [place for place, number in at if [one.number for one in self.sentences[place : place + 1]] == [number]]
+
+    def likely(self, claim: str) -> list[int]:
+        """The place of the sentence that shares most words with a claim; the first of several."""
+        shares: Counter[int] = Counter()
+        for stem in set(stems(claim, self._source.language)):
+            shares.update(self._by_stem.get(stem, ()))
+        most = max(shares.values(), default=0)
+        return [min(place for place, share in shares.items() if share == most)] if most else []
+
+
+def _near(point: DraftPoint, documents: Mapping[str, _Readable]) -> list[tuple[str, Sentence]]:
     """The sentences that the quotes name with two on either side; else those nearest to the claim in words."""
     found: dict[tuple[str, int], Sentence] = {}
-    named = dict.fromkeys(quote.document for quote in point.quotes if quote.document in sources)
+    named = dict.fromkeys(quote.document for quote in point.quotes if quote.document in documents)
     # A claim without a quote names no document; where there is one only, it is meant.
-    for document in named or (sources if len(sources) == 1 else ()):
-        readable = sources[document].readable
-        wanted = {quote.sentence for quote in point.quotes if quote.document == document}
-        at = [place for place, sentence in enumerate(readable) if sentence.number in wanted]
-        at = at or _likely(point, sources[document])
-        for place in at:
-            for sentence in readable[max(0, place - CONTEXT_SENTENCES) : place + CONTEXT_SENTENCES + 1]:
+    for document in named or (documents if len(documents) == 1 else ()):
+        own = documents[document]
+        wanted = {quote.sentence for quote in point.quotes if quote.document == document and quote.sentence}
+        for place in own.numbered(wanted) or own.likely(point.text):
+            for sentence in own.sentences[max(0, place - CONTEXT_SENTENCES) : place + CONTEXT_SENTENCES + 1]:
                 found[document, sentence.number] = sentence
     return [(document, found[document, number]) for document, number in sorted(found)]
-
-
-def _likely(point: DraftPoint, source: Source) -> list[int]:
-    """The place of the readable sentence that shares most words with the claim."""
-    wanted = set(stems(point.text, source.language))
-    shares = [
-        len(wanted & set(stems(source.text[sentence.start : sentence.end], source.language)))
-        for sentence in source.readable
-    ]
-    most = max(shares, default=0)
-    return [shares.index(most)] if most else []

@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Generic, NamedTuple, TypeVar
 
 from service.core import grounding
@@ -84,6 +84,15 @@ class Subjects:
     def _forms(self) -> "Forms[str]":
         return Forms((form, entity.id) for entity in self.entities for form in (entity.name, *entity.aliases))
 
+    # A point may be on a side of thousands of conflicts.
+    @cached_property
+    def _named(self) -> Callable[[str], frozenset[str]]:
+        return cache(lambda text: frozenset(self._forms.within(text)))
+
+    @cached_property
+    def _claimed(self) -> Callable[[str], frozenset[str]]:
+        return cache(lambda text: frozenset(self._forms.within(_KNOWN_FOR.sub(" ", text))))
+
     @cached_property
     def _counts(self) -> Mapping[str, Counter[str]]:
         """How often each name stands in each document."""
@@ -114,10 +123,10 @@ class Subjects:
 
     def _about(self, side: Side, stories: frozenset[str]) -> frozenset[str]:
         """Whom and what a side is about; `stories` are of both, as one who only speaks is none of them."""
-        named = {name for point in side.points for name in self._forms.within(point.text)}
+        named = {name for point in side.points for name in self._named(point.text)}
         named.update(self._mentions.within(side.evidence))
         said = [who for point in side.points for who in (point.attribution.who, point.attribution.via) if who]
-        told = named - ({name for who in said for name in self._forms.within(who)} - stories)
+        told = named - ({name for who in said for name in self._named(who)} - stories)
         story = self._story(side)
         return frozenset(told & story or told or story)
 
@@ -126,7 +135,7 @@ class Subjects:
 
         Several are what somebody is known for, and so is one that is said to be.
         """
-        claimed = {name for point in side.points for name in self._forms.within(_KNOWN_FOR.sub(" ", point.text))}
+        claimed = {name for point in side.points for name in self._claimed(point.text)}
         for names in (claimed, set(self._mentions.within(side.evidence))):
             titles = frozenset(name for name in names if self._of[name].type == "work")
             found = titles & self._story(side) or titles

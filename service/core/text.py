@@ -26,6 +26,11 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = "".join(char for char in map(chr, range(0x3001)) if char.isspace()) + "\ufeff"
 """White space, and a BOM: it belongs to the text but to no sentence."""
 _CJK_RUN = re.compile(rf"[{_CJK}]+")
+_NOT_SHOWN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
+)
+"""Controls, marks that turn a line around, tags, and spaces without width; joiners stay, as scripts need them."""
 
 
 def fault(text: str) -> str | None:
@@ -54,6 +59,15 @@ def is_blank(text: str) -> bool:
     (True, False, False)
     """
     return not any(category[0] in "LN" or category in ("So", "Sc") for category in map(unicodedata.category, text))
+
+
+def presentable(text: str) -> str:
+    r"""What a model wrote, as one line that a page or a terminal can show: nothing in it commands or hides.
+
+    >>> presentable("a\x1b[2J\u202eb\n c\0")
+    'a[2Jb c'
+    """
+    return " ".join(_NOT_SHOWN.sub("", text).split())
 
 
 def lines(text: str) -> Iterator[Span]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from service.core import checking, cues, grounding
+from service.core import checking, cues, figures, grounding
 from service.core.types import Check, Date, Draft, DraftPoint, Dropped, Evidence, KeyPoint, Number, Value, Verification
 
 _NOTHING_QUOTED = ("no_evidence", "The point comes without a quote.")
@@ -48,8 +48,15 @@ def examine(point: DraftPoint, index: grounding.Index) -> Examined:
         evidence=evidence,
         matches=tuple(place.match for place in found),
         missing=tuple((quote, place) for quote, place in places if isinstance(place, grounding.Missing)),
-        checks=checking.blocking(point, evidence, index) if evidence else (),
+        checks=_blocking(point, evidence, index) if evidence else (),
     )
+
+
+def _blocking(point: DraftPoint, evidence: Sequence[Evidence], index: grounding.Index) -> tuple[Check, ...]:
+    """What keeps a point from being shown, in its claim or in who is said to say it."""
+    speakers = " ".join(name for name in (point.attribution.who, point.attribution.via) if name)
+    foreign = figures.foreign_url(speakers, index)
+    return checking.blocking(point, evidence, index) or ((foreign,) if foreign else ())
 
 
 def account(points: Sequence[DraftPoint], examined: Sequence[Examined]) -> Verification:
@@ -104,14 +111,20 @@ def _key_point(point_id: str, point: DraftPoint, evidence: tuple[Evidence, ...])
         polarity=point.polarity,
         attribution=point.attribution,
         evidence=evidence,
-        numbers=_numbers(point),
-        dates=_dates(point),
+        numbers=_numbers(point, evidence),
+        dates=_dates(point, evidence),
     )
 
 
-def _numbers(point: DraftPoint) -> tuple[Number, ...]:
-    """The numbers that are listed, with their values, and those of the claim that the list leaves out."""
-    listed = [msgspec.structs.replace(number, value=number.value or _value(number.text)) for number in point.numbers]
+def _numbers(point: DraftPoint, evidence: Sequence[Evidence]) -> tuple[Number, ...]:
+    """The listed numbers that stand in the claim or its quotes, and those of the claim that the list leaves out.
+
+    Each with its value, where it has one.
+    """
+    texts = _texts(point, evidence)
+    values = {number.value for text in texts for number in cues.numbers(text)} - {None}
+    valued = [msgspec.structs.replace(number, value=number.value or _value(number.text)) for number in point.numbers]
+    listed = [one for one in valued if one.value in values or any(one.text in text for text in texts)]
     known = {number.value or number.text for number in listed}
     return (*listed, *(number for number in cues.numbers(point.text) if (number.value or number.text) not in known))
 
@@ -122,7 +135,12 @@ def _value(text: str) -> str | None:
     return found[0].value if len(found) == 1 else None
 
 
-def _dates(point: DraftPoint) -> tuple[Date, ...]:
-    """The dates that are listed, and those of the claim that the list leaves out."""
-    listed = " ".join(date.text for date in point.dates)
-    return (*point.dates, *(date for date in cues.dates(point.text) if date.text not in listed))
+def _dates(point: DraftPoint, evidence: Sequence[Evidence]) -> tuple[Date, ...]:
+    """The listed dates that stand in the claim or its quotes, and those of the claim that the list leaves out."""
+    own = [date for date in point.dates if any(date.text in text for text in _texts(point, evidence))]
+    listed = " ".join(date.text for date in own)
+    return (*own, *(date for date in cues.dates(point.text) if date.text not in listed))
+
+
+def _texts(point: DraftPoint, evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    return (point.text, *(place.quote for place in evidence))

@@ -6,7 +6,9 @@ from functools import lru_cache
 import msgspec
 
 from service.core import chunking, contract, grounding, prompts
+from service.core.documents import days_of
 from service.core.errors import CompletionCut, ContextOverflow, EndpointError, EndpointRejected
+from service.core.text import presentable
 from service.core.types import (
     Attribution,
     Caveat,
@@ -180,9 +182,12 @@ def _part(reply: contract.MapReply, source: Source, pieces: Sequence[prompts.Pie
     date = reply.document_date
     return Part(
         draft=Draft(
-            headline=reply.headline,
+            headline=presentable(reply.headline),
             abstract=tuple(
-                DraftLine(text=line.text, points=tuple(place[n] for n in line.points if n in place))
+                DraftLine(
+                    text=presentable(line.text),
+                    points=tuple(dict.fromkeys(place[n] for n in line.points if n in place)),
+                )
                 for line in reply.abstract
             ),
             points=tuple(_point(point, document, sentence) for point in reply.points),
@@ -198,7 +203,7 @@ def _part(reply: contract.MapReply, source: Source, pieces: Sequence[prompts.Pie
 
 def _point(reply: contract.PointReply, document: str, sentence: Mapping[int, int]) -> DraftPoint:
     return DraftPoint(
-        text=reply.claim,
+        text=presentable(reply.claim),
         quotes=tuple(
             DraftQuote(quote=quote.quote, document=document, sentence=sentence.get(quote.sentence))
             for quote in reply.quotes
@@ -207,10 +212,20 @@ def _point(reply: contract.PointReply, document: str, sentence: Mapping[int, int
         kind=reply.kind,
         stance=reply.stance,
         polarity=reply.polarity,
-        attribution=Attribution(who=reply.who, type=reply.who_type, via=reply.via),
-        numbers=tuple(Number(text=number) for number in reply.numbers),
-        dates=tuple(Date(text=date.text, iso=date.iso, basis=date.basis) for date in reply.dates),
+        attribution=Attribution(who=_named(reply.who), type=reply.who_type, via=_named(reply.via)),
+        numbers=tuple(Number(text=presentable(number)) for number in reply.numbers),
+        dates=tuple(map(_date, reply.dates)),
     )
+
+
+def _date(reply: contract.DateReply) -> Date:
+    """A date as it is given, without a day that no calendar has."""
+    iso = reply.iso if days_of(reply.iso) else None
+    return Date(text=presentable(reply.text), iso=iso, basis=reply.basis)
+
+
+def _named(name: str | None) -> str | None:
+    return name and (presentable(name) or None)
 
 
 def caveat(reply: contract.CaveatReply, document: str, sentence: int | None, index: grounding.Index) -> Caveat:
@@ -218,8 +233,8 @@ def caveat(reply: contract.CaveatReply, document: str, sentence: int | None, ind
     home = index.documents[document]
     span = home.sentence_numbered(sentence)
     if span is None:
-        return Caveat(code=reply.code, text=reply.text, documents=(document,))
+        return Caveat(code=reply.code, text=presentable(reply.text), documents=(document,))
     quote = DraftQuote(quote=home.source.text[span.start : span.end], document=document, sentence=sentence)
     place = grounding.locate(quote, index)
     evidence = (place,) if isinstance(place, Evidence) else ()
-    return Caveat(code=reply.code, text=reply.text, evidence=evidence, documents=(document,))
+    return Caveat(code=reply.code, text=presentable(reply.text), evidence=evidence, documents=(document,))

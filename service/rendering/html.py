@@ -1,5 +1,7 @@
 """A summary as one self-contained page: points beside the sources, every quote marked where it stands."""
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
@@ -86,12 +88,26 @@ def runs(text: str, result: SummaryResult, facts: DocumentFacts) -> Iterator[Run
     borders = sorted(
         {0, len(text), *_ends((a, b) for a, b, _ in quotes), *_ends((m.start, m.end) for m in facts.masked)}
     )
+    opening: dict[int, list[int]] = defaultdict(list)
+    closing: dict[int, list[int]] = defaultdict(list)
+    for at, (start, end, _) in enumerate(quotes):
+        opening[start].append(at)
+        closing[end].append(at)
+    reasons = {
+        at: m.reason
+        for m in facts.masked
+        for at in borders[bisect_left(borders, m.start) : bisect_left(borders, m.end)]
+    }
+    over: dict[int, None] = {}
     for start, end in pairwise(borders):
+        for at in closing[start]:
+            over.pop(at, None)
+        over.update(dict.fromkeys(opening[start]))
         yield Run(
             text=text[start:end],
-            points=tuple(opened.point for a, b, opened in quotes if a <= start and end <= b),
-            opens=tuple(opened for a, _, opened in quotes if a == start),
-            masked=next((m.reason for m in facts.masked if m.start <= start and end <= m.end), None),
+            points=tuple(quotes[at][2].point for at in sorted(over)),
+            opens=tuple(quotes[at][2] for at in opening[start]),
+            masked=reasons.get(start),
         )
 
 

@@ -560,3 +560,16 @@ def test_hundreds_of_conflicts_over_five_hundred_points_and_thousands_of_names_t
     kept, dropped = apply(reply, points, evidence, grounding.build_index([source]), entities=names)
     assert time.perf_counter() - began < 5
     assert len(kept) + len(dropped) == 400
+
+
+def test_pairs_of_words_within_two_sentences_are_all_different(sources: Read) -> None:
+    """Thousands of conflicts between the words of two sentences are no duplicates, and one twice is one."""
+    one, other = (" ".join(f"{letter}{at:03d}" for at in range(40)) for letter in "ab")
+    written = Written(
+        sources(f"Begin {one} now. Then {other} it ends."),
+        *(f"|{letter}{at:03d} {letter}{at + 1:03d}|" for letter in "ab" for at in range(0, 40, 2)),
+    )
+    pairs = [pair("number", a, b) for a in range(1, 21) for b in range(21, 41)]
+    kept, dropped = written.apply(*pairs, pairs[0])
+    assert len(kept) == len(pairs)
+    assert [drop.reason for drop in dropped] == ["duplicate"]

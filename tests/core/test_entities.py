@@ -569,3 +569,9 @@ def test_mentions_within_stretches_are_those_that_overlap_one(
         )
     )
     assert Mentions(some).within(evidence(*one) for one in stretches) == expected
+
+
+def test_a_name_of_thousands_of_titles_is_passed_over(sources: Read) -> None:
+    """Titles are taken off in one pass, and nothing is left that could be a name."""
+    titles = DraftEntity(name="Dr " * 100_000, aliases=("Dr " * 100_000,), type="person")
+    assert not entities(sources("The council met. It was short."), given=[titles])

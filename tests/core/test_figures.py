@@ -21,6 +21,12 @@ def missing(claim: str, quote: str, text: str = "", language: str | None = "en")
     return found.code if found else None
 
 
+def test_letters_that_patterns_take_for_others_are_read() -> None:
+    """The long s and the dotless i, which have no case of their own."""
+    assert missing("The twenty-fırſt man fled.", "The 21st man fled.") is None
+    assert missing("The firſt man lost half a mıllion.", "He lost 500,000.") is None
+
+
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 

@@ -370,3 +370,23 @@ def test_costs_bound_the_block() -> None:
     points = [point(f"Point {n} is here.") for n in range(30)]
     whole = "\n".join(block(points, {}).splitlines()[1:-1])
     assert sum(costs(points, {}, len)) >= len(whole)
+
+
+def test_thousands_in_one_entry_are_held_against_few() -> None:
+    """Alike or all different: neither takes a look at every pair."""
+    alike = hold([point(quotes=(str(at),)) for at in range(3_000)])
+    different = hold([point(f"It took {at} days.") for at in range(3_000)])
+    everything = reply(tuple(range(1, 3_001)))
+    assert list(map(len, chosen(everything, alike))) == [3_000]
+    assert list(map(len, chosen(everything, different))) == [1] * 3_000
+
+
+def test_what_is_written_over_points_is_a_line_that_can_be_shown() -> None:
+    """Nothing in a headline or an abstract commands a terminal or hides."""
+    answer = MergeReply(
+        points=(GroupReply(ids=(1,)),),
+        headline="A\x1b[2J head\u202eline",
+        abstract=(LineReply(text="One\0\nline.", points=(1,)),),
+    )
+    found = applied(answer, [point()])
+    assert (found.headline, found.abstract[0].text) == ("A[2J headline", "One line.")

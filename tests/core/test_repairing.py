@@ -115,7 +115,7 @@ def test_a_reworded_point_has_the_numbers_and_dates_of_its_new_words() -> None:
     assert [date.iso for date in answer.dates] == ["2020-05"]
 
 
-@pytest.mark.parametrize("claim", [None, "", "  "])
+@pytest.mark.parametrize("claim", [None, "", "  ", "\u200b", "..."])
 def test_reworded_without_words_is_requoted(claim: str | None) -> None:
     """A blank claim is none."""
     block = shown(failures(point(("Nobody wrote this", 4))), {"d1": source()})
@@ -135,3 +135,10 @@ def test_an_answer_that_names_no_sentence_shown_fails_again() -> None:
     block = shown(failures(point(("Nobody wrote this", 4))), {"d1": source()})
     offered = list(apply(mended("requote", (99, TEXTS[1])), block).values())
     assert [len(failing(offered, examined(offered, grounding.build_index([source()]))))] == [1]
+
+
+def test_what_is_reworded_is_a_line_that_can_be_shown() -> None:
+    """A claim cannot command a terminal, or turn its line around."""
+    block = shown(failures(point(("Nobody wrote this", 4))), {"d1": source()})
+    (answer,) = apply(mended("reword", (1, TEXTS[1]), claim="It\x1b[2J is\u202e\n so.\0"), block).values()
+    assert answer.text == "It[2J is so."
