@@ -1,5 +1,6 @@
 """The documents say what the code does, and the check that holds them notices when they do not."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -89,3 +90,11 @@ def test_what_is_wrong_is_noticed(copy: Path, name: str, old: str, new: str, say
     found = check("--root", copy)
     assert found.returncode == 1, found.stderr
     assert says in found.stdout
+
+
+def test_every_room_of_the_core_is_on_the_map() -> None:
+    """A newcomer finds each module of the core in CONTRIBUTING, and no module that is gone."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text[text.index("| a text is read") : text.index("## Rules")]
+    rooms = {path.stem for path in (ROOT / "service/core").glob("*.py")} - {"__init__", "types", "errors"}
+    assert set(re.findall(r"`(\w+)`", table)) == rooms

@@ -30,6 +30,8 @@ _FOLDER = re.compile(r"[\w.-]+@[\w.+-]+")
 _MOST_CANDIDATES = 40
 _RECORD = "ask again where the endpoint can be reached, with --record"
 _MOST_DIFF_LINES = 60
+_MUCH_ALIKE = 0.8
+"""Share of lines in common from which a request is shown as another one changed, and not as one of its own."""
 _MOST_DIFF_WIDTH = 200
 
 
@@ -280,9 +282,10 @@ def _missing(folder: Path, asked: Asked, about: About, key: str) -> str:
     recording = read_recording(nearest)
     if recording.key == key:
         return f"{head}; repetition {recording.repetition} of it is there; {_RECORD}"
-    changes = difflib.unified_diff(
-        readable(recording.request.body), wanted, fromfile=nearest.name, tofile="this request", lineterm="", n=1
-    )
+    had = readable(recording.request.body)
+    if difflib.SequenceMatcher(a=had, b=wanted, autojunk=False).ratio() < _MUCH_ALIKE:
+        return f"{head}, nor one of a request much like it: other texts or options were recorded; {_RECORD}"
+    changes = difflib.unified_diff(had, wanted, fromfile=nearest.name, tofile="this request", lineterm="", n=1)
     lines = [line if len(line) <= _MOST_DIFF_WIDTH else f"{line[:_MOST_DIFF_WIDTH]}…" for line in changes]
     rest = len(lines) - _MOST_DIFF_LINES
     shown = "\n".join([*lines[:_MOST_DIFF_LINES], *([f"... and {rest} lines more"] if rest > 0 else [])])

@@ -4,14 +4,15 @@ Two versions of a summary are compared by it, and a summary with a reference or 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
-from operator import attrgetter
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.spans import length, united
 from service.core.text import stems
 from service.core.types import Value
 
@@ -126,7 +127,7 @@ def evidence_overlap(a: Sequence[Claim], b: Sequence[Claim]) -> Matrix:
 
 def cited_characters(claims: Sequence[Claim]) -> Matrix:
     """How many characters each claim cites, none counted twice."""
-    return np.array([sum(span.end - span.start for span in _united(claim.spans)) for claim in claims], np.float64)
+    return np.array([length(_united(claim)) for claim in claims], np.float64)
 
 
 def shared_characters(a: Sequence[Claim], b: Sequence[Claim]) -> Matrix:
@@ -134,9 +135,9 @@ def shared_characters(a: Sequence[Claim], b: Sequence[Claim]) -> Matrix:
     cited = _by_document(b)
     found = np.zeros((len(a), len(b)))
     for row, claim in enumerate(a):
-        for span in _united(claim.spans):
-            if others := cited.get(span.document):
-                found[row] += others.within(span, len(b))
+        for document, start, end in _united(claim):
+            if others := cited.get(document):
+                found[row] += others.within(start, end, len(b))
     return found
 
 
@@ -149,43 +150,27 @@ class _Cited(Value, frozen=True, kw_only=True):
     """The furthest end of any stretch up to here."""
     owners: NDArray[np.int64]
 
-    def within(self, span: Place, claims: int) -> Matrix:
+    def within(self, start: int, end: int, claims: int) -> Matrix:
         """How many characters of a stretch each of so many claims cites."""
-        first = int(np.searchsorted(self.reach, span.start, side="right"))
-        last = max(first, int(np.searchsorted(self.starts, span.end, side="left")))
-        ends, starts = np.minimum(self.ends[first:last], span.end), np.maximum(self.starts[first:last], span.start)
+        first = int(np.searchsorted(self.reach, start, side="right"))
+        last = max(first, int(np.searchsorted(self.starts, end, side="left")))
+        ends, starts = np.minimum(self.ends[first:last], end), np.maximum(self.starts[first:last], start)
         shared = np.maximum(ends - starts, 0).astype(np.float64)
         return np.bincount(self.owners[first:last], shared, claims).astype(np.float64)
 
 
 def _by_document(claims: Sequence[Claim]) -> Mapping[int, _Cited]:
-    every = [(span, owner) for owner, claim in enumerate(claims) for span in _united(claim.spans)]
-    every.sort(key=lambda cited: (cited[0].document, cited[0].start))
+    every = sorted((*span, owner) for owner, claim in enumerate(claims) for span in _united(claim))
     found: dict[int, _Cited] = {}
-    for document, group in groupby(every, key=lambda cited: cited[0].document):
-        cited = list(group)
-        ends = np.array([span.end for span, _ in cited], np.int64)
-        found[document] = _Cited(
-            starts=np.array([span.start for span, _ in cited], np.int64),
-            ends=ends,
-            reach=np.maximum.accumulate(ends),
-            owners=np.array([owner for _, owner in cited], np.int64),
-        )
+    for document, group in groupby(every, key=itemgetter(0)):
+        _, starts, ends, owners = np.array(tuple(zip(*group, strict=True)), np.int64)
+        found[document] = _Cited(starts=starts, ends=ends, reach=np.maximum.accumulate(ends), owners=owners)
     return found
 
 
-def _united(spans: Sequence[Place]) -> Iterator[Place]:
-    """The stretches in order, overlapping ones made one."""
-    last: Place | None = None
-    for span in sorted(spans, key=attrgetter("document", "start")):
-        if last and span.document == last.document and span.start <= last.end:
-            last = Place(document=last.document, start=last.start, end=max(last.end, span.end))
-        else:
-            if last:
-                yield last
-            last = span
-    if last:
-        yield last
+def _united(claim: Claim) -> tuple[tuple[int, int, int], ...]:
+    """What a claim cites, as document, start and end."""
+    return united((span.document, span.start, span.end) for span in claim.spans)
 
 
 def cites(a: Sequence[Claim], b: Sequence[Claim]) -> Flags:

@@ -18,15 +18,14 @@ from service.core.lexicon import (
     ORDINALS,
     content,
     is_english,
-    own_polarity,
     tokenise,
-    turned,
-    unmatched_superlative,
 )
 from service.core.markup import plain
 from service.core.names import find_names
+from service.core.negation import own_polarity, turned
 from service.core.posts import post_paragraphs
 from service.core.shadow import fold
+from service.core.superlatives import unmatched_superlative
 from service.core.text import stems
 from service.core.types import Check, CheckCode, Document, DraftPoint, Evidence, Sentence, Source
 
@@ -40,6 +39,10 @@ def blocking(point: DraftPoint, evidence: Sequence[Evidence], index: Index) -> t
         return ()
     found = unsupported(point.text, [uncut(place) for place in evidence], index)
     return (found,) if found else ()
+
+
+_OF_WORDS: frozenset[CheckCode] = frozenset({"negation", "superlative", "name"})
+"""A sentence over several points has no stance of its own, and says little of each."""
 
 
 def warnings(point: DraftPoint, evidence: Sequence[Evidence], index: Index, forms: Forms) -> tuple[Check, ...]:
@@ -60,6 +63,12 @@ def warnings(point: DraftPoint, evidence: Sequence[Evidence], index: Index, form
     if any(one.match == "fuzzy" for one in evidence):
         found.append(("fuzzy", "A quote was matched only nearly; the source words it a little differently."))
     return tuple(Check(code=code, severity="warning", detail=detail) for code, detail in found if detail)
+
+
+def of_sentence(text: str, evidence: Sequence[Evidence], index: Index, forms: Forms) -> tuple[Check, ...]:
+    """What a reader should know of a sentence that rests on several points: checks of its words, not of its fields."""
+    found = warnings(DraftPoint(text=text, quotes=()), evidence, index, forms)
+    return tuple(check for check in found if check.code in _OF_WORDS)
 
 
 # --- what is cited, and where it stands ------------------------------------------------------------------------------
@@ -168,11 +177,8 @@ def _negation(point: DraftPoint, places: Sequence[_Place]) -> str | None:
     if turned(point.text, [place.quote for place in places]):
         return "One of claim and evidence says “not” of what the other says without it."
     said = own_polarity(point.text)
-    return (
-        f"Given as {point.polarity}; the words of the claim say otherwise."
-        if said not in (None, point.polarity)
-        else None
-    )
+    differs = said not in (None, point.polarity)
+    return f"Given as {point.polarity}; the words of the claim say otherwise." if differs else None
 
 
 def _superlative(claim: str, places: Sequence[_Place]) -> str | None:
@@ -230,6 +236,8 @@ def _parts_of(month: str, day: str) -> set[tuple[str, ...]]:
 
 # --- names and speakers ----------------------------------------------------------------------------------------------
 
+_TAIL = re.compile(r"(?:-[a-z]+)+$")
+"""Of a word made with a name: "Cruise-linked"."""
 _DEMONYM = re.compile(r"(?:ians?|ans?|ese|ish|ia|[yas])$")
 _FEWEST_LETTERS = 4
 
@@ -256,7 +264,7 @@ def _names(claim: str, places: Sequence[_Place], forms: Forms) -> list[str]:
     opening = re.match(r"[A-Z][\w-]+", claim)
     first = [opening[0]] if opening and opening[0] in forms else []
     own = [
-        name.form
+        _TAIL.sub("", name.form)
         for name in find_names(source)
         if not (name.article and any(fold(name.form) in place.searchable.words for place in places))
     ]

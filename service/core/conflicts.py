@@ -1,14 +1,12 @@
 """Statements that cannot both hold: names that the sources give differently, and what a model says of the points."""
 
 import re
-from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
 
 import msgspec
 
-from service.core import figures, grounding, merging
+from service.core import figures, grounding, merging, spans
 from service.core.contract import ConflictReply, ConflictsReply
 from service.core.prompts import clean, enclosed
 from service.core.resolving import resolved
@@ -183,28 +181,8 @@ def _blocks(place: Evidence) -> range:
 
 def _overlap(one: Sequence[Evidence], other: Sequence[Evidence]) -> bool:
     """Whether two sets of spans are the same for over half of the shorter one."""
-    a, b = _united(one), _united(other)
-    shorter = min(sum(end - start for _, start, end in spans) for spans in (a, b))
-    common = at = 0
-    for document, start, end in a:
-        while at < len(b) and (b[at][0], b[at][2]) <= (document, start):
-            at += 1
-        for name, first, last in b[at:]:
-            if name != document or first >= end:
-                break
-            common += min(end, last) - max(start, first)
-    return common * 2 > shorter
-
-
-def _united(places: Sequence[Evidence]) -> list[tuple[str, int, int]]:
-    """Their spans in order, overlapping ones made one."""
-    found: list[tuple[str, int, int]] = []
-    for document, start, end in sorted((place.document, place.start, place.end) for place in places):
-        if found and found[-1][0] == document and start <= found[-1][2]:
-            found[-1] = (document, found[-1][1], max(found[-1][2], end))
-        else:
-            found.append((document, start, end))
-    return found
+    a, b = (spans.united(map(spans.stretch, side)) for side in (one, other))
+    return spans.common(a, b) * 2 > min(spans.length(a), spans.length(b))
 
 
 def _note(given: ConflictReply, one: Side, other: Side, index: grounding.Index) -> str:
@@ -287,7 +265,7 @@ def numbered(
 ) -> tuple[Conflict, ...]:
     """Conflicts with ids, with the key points whose evidence overlaps a side's, and with what resolves them."""
     of = {fact.id: fact for fact in facts}
-    spans = Spans((place, at) for at, point in enumerate(points) for place in point.evidence)
+    cited = spans.Overlaps((spans.stretch(place), at) for at, point in enumerate(points) for place in point.evidence)
     return tuple(
         msgspec.structs.replace(
             resolved(conflict, of),
@@ -296,7 +274,8 @@ def numbered(
                 msgspec.structs.replace(
                     side,
                     key_points=tuple(
-                        points[at].id for at in sorted({at for place in side.evidence for at in spans.over(place)})
+                        points[at].id
+                        for at in sorted({at for place in side.evidence for at in cited.over(spans.stretch(place))})
                     ),
                 )
                 for side in conflict.sides
@@ -304,24 +283,3 @@ def numbered(
         )
         for number, conflict in enumerate(conflicts, 1)
     )
-
-
-class Spans:
-    """Stretches of documents with what they belong to, ready to be asked which ones overlap another stretch."""
-
-    def __init__(self, places: Iterable[tuple[Evidence, int]]) -> None:
-        own: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-        for place, at in places:
-            own[place.document].append((place.start, place.end, at))
-        self._spans = {document: sorted(spans) for document, spans in own.items()}
-        self._reach = {
-            document: list(accumulate((end for _, end, _ in spans), max)) for document, spans in self._spans.items()
-        }
-
-    def over(self, place: Evidence) -> Iterator[int]:
-        """What the stretches belong to that overlap a place."""
-        spans = self._spans.get(place.document, [])
-        first = bisect_right(self._reach.get(place.document, []), place.start)
-        for start, end, at in spans[first : bisect_left(spans, (place.end,))]:
-            if start < place.end and place.start < end:
-                yield at

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from service.core import cues, datelines
 from service.core.prompts import clean
 from service.core.shadow import occurrences
+from service.core.spans import Stretch, common, length, stretch, united
 from service.core.text import count_words
 from service.core.types import (
     Date,
@@ -17,10 +18,8 @@ from service.core.types import (
     DocumentFacts,
     Evidence,
     Gap,
-    MaskedSpan,
     Sentence,
     Source,
-    Span,
 )
 
 _ISO = re.compile(r"(\d{4})(?:-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)|-(0[1-9]|1[0-2])$|$)", re.ASCII)
@@ -164,20 +163,20 @@ def coverage(source: Source, evidence: Sequence[Evidence], gaps: Sequence[Gap]) 
     """Every character of a document by what became of it; white space between readable sentences counts as read."""
     size = len(source.text)
     own = [place for place in evidence if place.document == source.document.id]
-    unread = _united(gap for gap in gaps if gap.document == source.document.id)
-    masked = _characters(source.masked)
-    missed = _characters(unread) - _shared(unread, source.masked)
+    unread = united(stretch(gap) for gap in gaps if gap.document == source.document.id)
+    masked = [(source.document.id, span.start, span.end) for span in source.masked]
+    missed = length(unread) - common(unread, masked)
     thirds = [0, 0, 0]
     for place in own:
         thirds[min(2, place.start * 3 // max(size, 1))] += 1
-    cited = _united(own)
+    cited = united(map(stretch, own))
     body = _apart(source.readable, unread)
     return DocumentCoverage(
         document=source.document.id,
         characters=size,
-        read=size - masked - missed,
-        cited=_characters(cited),
-        masked=masked,
+        read=size - length(masked) - missed,
+        cited=length(cited),
+        masked=length(masked),
         unread=missed,
         thirds=(thirds[0], thirds[1], thirds[2]),
         sentences=len(body),
@@ -186,39 +185,12 @@ def coverage(source: Source, evidence: Sequence[Evidence], gaps: Sequence[Gap]) 
     )
 
 
-def _characters(spans: Iterable[Span | MaskedSpan]) -> int:
-    return sum(span.end - span.start for span in spans)
-
-
-def _apart(sentences: Iterable[Sentence], spans: Sequence[Span]) -> list[Sentence]:
+def _apart(sentences: Iterable[Sentence], spans: Sequence[Stretch]) -> list[Sentence]:
     """Sentences that no span overlaps; the spans stand in order, apart from one another."""
-    starts = [span.start for span in spans]
+    starts = [start for _, start, _ in spans]
     return [
         sentence
         for sentence in sentences
         for at in [bisect_left(starts, sentence.end) - 1]
-        if at < 0 or spans[at].end <= sentence.start
+        if at < 0 or spans[at][2] <= sentence.start
     ]
-
-
-def _shared(spans: Sequence[Span], masked: Sequence[MaskedSpan]) -> int:
-    """Characters that both hold; each stand in order, apart from one another."""
-    ends = [span.end for span in masked]
-    shared = 0
-    for span in spans:
-        at = bisect_right(ends, span.start)
-        while at < len(masked) and masked[at].start < span.end:
-            shared += min(span.end, masked[at].end) - max(span.start, masked[at].start)
-            at += 1
-    return shared
-
-
-def _united(places: Iterable[Evidence | Gap]) -> list[Span]:
-    """Spans of the places, overlapping ones made one."""
-    united: list[Span] = []
-    for place in sorted(places, key=lambda place: place.start):
-        if united and place.start <= united[-1].end:
-            united[-1] = Span(start=united[-1].start, end=max(united[-1].end, place.end))
-        else:
-            united.append(Span(start=place.start, end=place.end))
-    return united

@@ -1,9 +1,10 @@
 """Points that say the same of the same passage, found by where their evidence stands."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from service.core.claims import Claim, covers, fit
 from service.core.merging import Group, Held
+from service.core.spans import Stretch, common, length, stretch, united
 from service.core.types import DraftPoint, Evidence, Value
 
 Spans = Callable[[DraftPoint], tuple[Evidence, ...]]
@@ -14,7 +15,7 @@ LEAST_OVERLAP = 0.5
 _NEIGHBOURS = 8
 """A point is held against so many of those that begin before it, however many cite the same sentence."""
 
-_Places = tuple[tuple[str, int, int], ...]
+_Places = tuple[Stretch, ...]
 """Stretches of documents, in order; none touches another."""
 
 
@@ -40,7 +41,7 @@ def duplicates(held: Sequence[Held], spans: Spans, languages: Mapping[str, str |
         spans: where their evidence stands; a point without any is nobody's duplicate.
         languages: that claims are written in, by document: the word lists are used for English and where none is known.
     """
-    cited = [_places((place.document, place.start, place.end) for place in spans(one.point)) for one in held]
+    cited = [united(stretch(place) for place in spans(one.point) if place.start < place.end) for one in held]
     done: list[Group] = [(at,) for at, places in enumerate(cited) if not places]
     near: list[_Passage] = []
     for at in sorted((at for at, places in enumerate(cited) if places), key=lambda at: cited[at]):
@@ -65,8 +66,8 @@ def overlap(one: _Places, other: _Places) -> float:
     >>> overlap((("d1", 0, 10),), (("d1", 5, 15),))
     0.3333333333333333
     """
-    every = sum(end - start for _, start, end in _places((*one, *other)))
-    both = sum(end - start for _, start, end in (*one, *other)) - every
+    both = common(one, other)
+    every = length((*one, *other)) - both
     return both / every if every else 0.0
 
 
@@ -84,17 +85,6 @@ def _both(one: _Passage, other: _Passage, held: Sequence[Held], *, english: bool
         group=(*fuller.group, *lesser.group),
         first=first.first,
         text=fuller.text,
-        places=_places((*one.places, *other.places)),
+        places=united((*one.places, *other.places)),
         claims=some | others,
     )
-
-
-def _places(spans: Iterable[tuple[str, int, int]]) -> _Places:
-    """Spans in order, those that overlap or touch as one."""
-    found: list[tuple[str, int, int]] = []
-    for document, start, end in sorted(spans):
-        if found and found[-1][0] == document and start <= found[-1][2]:
-            found[-1] = (document, found[-1][1], max(found[-1][2], end))
-        elif start < end:
-            found.append((document, start, end))
-    return tuple(found)

@@ -1,16 +1,16 @@
 """Names in the sources, with their other forms: who is meant where. The rules know English; a model may know more."""
 
 import re
-from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from service.core import given as gives
 from service.core.given import Given
 from service.core.grounding import Index, build_index
 from service.core.names import Named, acronyms_of, find_names
+from service.core.spans import Overlaps, Stretch, stretch
 from service.core.types import DraftEntity, Entity, EntityType, Evidence, Mention, Source
 
 _SUFFIXES = frozenset({"Jr", "Sr", "II", "III"})
@@ -35,7 +35,7 @@ def names_in(sources: Sequence[Source]) -> tuple[Named, ...]:
 
 def entities(
     sources: Sequence[Source],
-    cited: Iterable[tuple[str, int, int]] = (),
+    cited: Iterable[Stretch] = (),
     named: Sequence[Named] | None = None,
     given: Sequence[DraftEntity] = (),
     index: Index | None = None,
@@ -60,12 +60,12 @@ def entities(
     """
     named = names_in(sources) if named is None else named
     placed = gives.place(given, named, index or build_index(sources)) if given else gives.Placed(tuple(named), (), ())
-    in_evidence = _Spans((document, start, end, 0) for document, start, end in cited)
+    in_evidence = Overlaps((place, 0) for place in cited)
     order = {source.document.id: at for at, source in enumerate(sources)}
     found: list[Entity] = []
     for group in _groups(placed, sources, order):
         shown = group.given or group.conflict or len(group.mentions) >= _FEWEST_MENTIONS
-        if not (shown or any(in_evidence.over(m.document, m.start, m.end) for m in group.mentions)):
+        if not (shown or any(in_evidence.over((m.document, m.start, m.end)) for m in group.mentions)):
             continue
         found.append(
             Entity(
@@ -83,43 +83,18 @@ def entities(
 # --- what lies over what ---------------------------------------------------------------------------------------------
 
 
-class _Spans:
-    """Stretches of documents, each with a number, ready to be asked for what lies over them."""
-
-    def __init__(self, spans: Iterable[tuple[str, int, int, int]]) -> None:
-        by_document: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-        for document, start, end, number in spans:
-            by_document[document].append((start, end, number))
-        self._spans = {document: sorted(some) for document, some in by_document.items()}
-        self._starts = {document: [start for start, _, _ in some] for document, some in self._spans.items()}
-        # the furthest end so far: it never falls, so that it can be searched although stretches overlap
-        self._reach = {
-            document: list(accumulate((end for _, end, _ in some), max)) for document, some in self._spans.items()
-        }
-
-    def over(self, document: str, start: int, end: int) -> set[int]:
-        """The numbers of those that overlap a stretch."""
-        if document not in self._spans:
-            return set()
-        first = bisect_right(self._reach[document], start)
-        last = bisect_left(self._starts[document], end)
-        return {number for _, reach, number in self._spans[document][first:last] if reach > start}
-
-
 class Mentions:
     """Where entities are named, ready to be asked for many stretches."""
 
     def __init__(self, entities: Sequence[Entity]) -> None:
         self._entities = entities
-        self._spans = _Spans(
-            (mention.document, mention.start, mention.end, at)
-            for at, entity in enumerate(entities)
-            for mention in entity.mentions
+        self._spans = Overlaps(
+            (stretch(mention), at) for at, entity in enumerate(entities) for mention in entity.mentions
         )
 
     def within(self, evidence: Iterable[Evidence]) -> tuple[str, ...]:
         """Ids of the entities named in any of the stretches, in the order of the entities."""
-        places = (self._spans.over(place.document, place.start, place.end) for place in evidence)
+        places = (self._spans.over(stretch(place)) for place in evidence)
         return tuple(self._entities[at].id for at in sorted(set().union(*places)))
 
 

@@ -85,10 +85,11 @@ def finish(  # noqa: PLR0913 - named where it is called
     cited = [place for point in verified.points for place in point.evidence]
     spans = [(place.document, place.start, place.end) for place in cited]
     entities = find_entities(sources, spans, names, account.entities if account else (), index)
-    points = _flagged(verified, draft, index, entities)
+    forms = {form: known for known in (frozenset((one.name, *one.aliases)) for one in entities) for form in known}
+    points = _flagged(verified, draft, index, forms, entities)
     dates = account.dates if account else {}
     facts = tuple(documents.facts(source, dates.get(source.document.id)) for source in sources)
-    prose = _prose(draft, verified, points, index, written=manifest.engine == "llm")
+    prose = _prose(draft, verified, points, index, forms if manifest.engine == "llm" else None)
     own = (
         *instructions(sources, index),
         *stale(sources, facts, points, entities),
@@ -147,10 +148,9 @@ def too_little(result: SummaryResult) -> str | None:
 
 
 def _flagged(
-    verified: Verified, draft: Draft, index: grounding.Index, entities: Sequence[Entity]
+    verified: Verified, draft: Draft, index: grounding.Index, forms: checking.Forms, entities: Sequence[Entity]
 ) -> tuple[KeyPoint, ...]:
     """The kept points with what a check warns of, and with the entities that their evidence names."""
-    forms = {form: known for known in (frozenset((one.name, *one.aliases)) for one in entities) for form in known}
     named = Mentions(entities)
     given = {point_id: draft.points[position] for position, point_id in verified.ids.items()}
     found: list[KeyPoint] = []
@@ -196,12 +196,16 @@ class _Prose(Value, frozen=True, kw_only=True):
 
 
 def _prose(
-    draft: Draft, verified: Verified, points: Sequence[KeyPoint], index: grounding.Index, *, written: bool
+    draft: Draft,
+    verified: Verified,
+    points: Sequence[KeyPoint],
+    index: grounding.Index,
+    forms: checking.Forms | None,
 ) -> _Prose:
     """The headline and the sentences of the abstract that stand on kept points and say nothing beyond them.
 
-    Where nothing of it stands, the points that matter most take its place. A headline that is not `written`, but a
-    sentence of the sources, needs no point below it.
+    Where nothing of it stands, the points that matter most take its place. Without forms of names they are sentences of
+    the sources themselves, which need no check.
     """
     of = {point.id: point for point in points}
     lines: list[AbstractSentence] = []
@@ -210,7 +214,9 @@ def _prose(
         ids = tuple(verified.ids[n] for n in line.points if n in verified.ids)
         fault = _line_fault(line, ids, of, index)
         if fault is None:
-            lines.append(AbstractSentence(text=line.text, key_points=ids))
+            evidence = [place for n in ids for place in of[n].evidence]
+            checks = () if forms is None else checking.of_sentence(line.text, evidence, index, forms)
+            lines.append(AbstractSentence(text=line.text, key_points=ids, checks=checks))
         else:
             dropped.append(Dropped(text=line.text, reason=fault[0], detail=fault[1], part="abstract"))
     foremost = [point for point in points if point.importance == "must"] or list(points[:1])
@@ -219,7 +225,7 @@ def _prose(
     headline = draft.headline
     support = [place.quote for point in points for place in point.evidence]
     support += [one.source.document.title or "" for one in index.documents.values()]
-    if written and foremost and (found := figures.unsupported(headline, support, index)):
+    if forms is not None and foremost and (found := figures.unsupported(headline, support, index)):
         dropped.append(Dropped(text=headline, reason=found.code, detail=found.detail, part="headline"))
         headline = foremost[0].text
     return _Prose(headline=headline, abstract=tuple(lines), dropped=tuple(dropped))

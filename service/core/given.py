@@ -167,7 +167,13 @@ def _hits(searchable: Searchable, forms: Mapping[str, _Wanted]) -> list[_Hit]:
         at = match.start()
         for length in longest_first.get(match[0], ()):
             form = text[at : at + length]
-            if form in forms and not is_inside_word(text, at) and not is_inside_word(text, at + length):
+            # At the end of the text a longer form is cut to a shorter one.
+            if (
+                len(form) == length
+                and form in forms
+                and not is_inside_word(text, at)
+                and not is_inside_word(text, at + length)
+            ):
                 span = made.original(at, at + length)
                 found.append(_Hit(form, span.start, span.end))
     return found

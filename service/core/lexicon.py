@@ -12,9 +12,8 @@ from typing import Literal
 
 from rapidfuzz.distance import Indel
 
-from service.core import cues
 from service.core.text import stems
-from service.core.types import Polarity, Value
+from service.core.types import Value
 
 
 def _words(text: str) -> frozenset[str]:
@@ -137,47 +136,6 @@ CURRENCIES = {
     "$": "$", "dollar": "$", "dollars": "$", "usd": "$", "€": "€", "euro": "€", "euros": "€", "eur": "€", "£": "£",
     "pound": "£", "pounds": "£", "gbp": "£", "¥": "¥", "yen": "¥", "yuan": "¥",
 }  # fmt: skip
-
-_HIS = r"(?:the|an?|its|his|her|their|our|\w+['’]s?)"
-_MOST = (
-    "(?:larg|bigg|great|high|tall|long|old|young|rich|fast|slow|strong|weak|deadli|hott|cold|wett|low|small|deep|busi"
-    "|costli|heavi|grav|saf|wealthi|hard)est|worst|best(?![- ](?:known|selling|friend|man|of))"
-)
-# What sets something above or apart from all else, and words of which the evidence for it has one.
-_UNIQUE = "first|unprecedented|unparalleled|unique"
-_FIRST_OF_ALL = (
-    rf"{_HIS}\s+(?:very\s+)?first(?!\s+(?:half|days?|quarter|floor|names?|lady|minister|aid|weeks?|months?|years?|round"
-    r"|phase|stage|part|point|step|of|two|three|four|few|and)\b)"
-)
-SUPERLATIVES = tuple(
-    (re.compile(rf"\b(?:{claims})\b", re.IGNORECASE), re.compile(rf"\b(?:{evidence})\b", re.IGNORECASE))
-    for claims, evidence in (
-        (
-            rf"{_FIRST_OF_ALL}|first[- ](?:ever|time|to)|unprecedented|unparalleled|unique",
-            rf"{_UNIQUE}|1st|inaugural|maiden|debut|pioneer\w*|never|predat\w*|no (?:one|other)|nobody|only",
-        ),
-        (
-            rf"{_HIS}\s+(?:only|sole)",
-            r"only|sole|solely|single|alone|no other|unique\w*|one|exclusive\w*|nobody else|none",
-        ),
-        (
-            "never",
-            r"never|ever|no one|nobody|none|nothing|not once|no \w+|(?:was|were|did)(?:n['’]t| not)",
-        ),
-        (
-            r"(?:all|every)\s+(?:of|the|its|his|her|their|our|(?!over|time)[a-z]{4,})|everyone|everybody",
-            r"all|every\w*|each|whole|entire(?:ty|ly)?|full|fully|complete(?:ly)?|total|any|no|none|nobody|both|always",
-        ),
-        (
-            rf"{_MOST}|{_HIS}\s+most\s+(?!of\b)\w+",
-            rf"{_MOST}|{_UNIQUE}|most|record|unmatched|unrivalled|no other|than any|top|leading|number one",
-        ),
-        (
-            "most of|a majority",
-            r"most|mostly|majority|much|many|more than half|bulk|nearly|almost|mainly|largely|\d+ ?(?:%|per ?cent)",
-        ),
-    )
-)
 
 Protected = Literal[
     "number", "number word", "negation", "modal", "hedge", "quantifier", "opposite", "other script", "name"
@@ -311,22 +269,7 @@ def is_english(text: str) -> bool:
     return sum(is_latin(token.word) for token in tokens) * 2 >= len(tokens) and foreign <= own
 
 
-# --- a claim beside what it is taken from ----------------------------------------------------------------------------
-
 _EMPTY = frozenset(stems(" ".join(FUNCTION_WORDS | {"fail", "yet"})))
-_CLAUSE = re.compile(
-    r"[,;:—–()…]\s*|[.!?]+(?:\s|$)|\b(?:and|but|or|that|which|who|whom|whose|when|while|where|because|since|although|though|after|before"
-    r"|until|unless|if|whether)\b",
-    re.IGNORECASE,
-)
-_PARTLY = re.compile(r"\bnot (?=(?:all|every\w*|always|entirely|necessarily)\b)", re.IGNORECASE)
-_PREDICATE = re.compile(
-    r"\b(?:is|are|was|were|been|be|has|have|had|will|would|can|cannot|could|do|does|did|should|must|may|might|\w+ed)\b|n['’]t\b"
-    r"|['’](?:ll|d)\b",
-    re.IGNORECASE,
-)
-_MOST_CLAUSES = 60
-_LEAST_SHARED = 2
 
 
 def content(text: str) -> list[str]:
@@ -336,70 +279,3 @@ def content(text: str) -> list[str]:
     ['part', 'franchis']
     """
     return [stem for stem in stems(text) if stem not in _EMPTY and not stem.endswith("n't")]
-
-
-def turned(claim: str, passages: Sequence[str]) -> bool:
-    """Say whether a clause of a claim and one of the passages have the same words, and only one of them a negation.
-
-    >>> turned("It will be part of the series.", ["while it won’t be a part of the series"])
-    True
-    >>> turned("Details were not disclosed.", ["Details remain under wraps."])
-    False
-    """
-    theirs = [clause for text in passages for clause in _clauses(text)][: _MOST_CLAUSES * 10]
-    return any(_is_turned(clause, theirs) for clause in _clauses(claim)[:_MOST_CLAUSES])
-
-
-def _is_turned(clause: "_Clause", theirs: Sequence["_Clause"]) -> bool:
-    near = [other for other in theirs if clause.content <= other.content]
-    same = any(other.sense in (clause.sense, "unsure") for other in near) or clause.sense == "unsure"
-    # "Owned a warning and did nothing with it": the negation has the words of the clause before.
-    shared = clause.sense == "negated" and any(
-        other.sense == "negated" and other.content <= clause.content for other in theirs
-    )
-    return clause.whole and len(clause.content) >= _LEAST_SHARED and bool(near) and not same and not shared
-
-
-def own_polarity(claim: str) -> Polarity | None:
-    """Give the polarity of a claim of one clause, where its words are clear.
-
-    >>> own_polarity("No studio has signed on."), own_polarity("It won, but lost its crown."), own_polarity("It flew.")
-    ('negated', None, 'affirmed')
-    """
-    clauses = _clauses(claim)
-    sense = clauses[0].sense if len(clauses) == 1 else "unsure"
-    return None if sense == "unsure" else sense
-
-
-class _Clause(Value, frozen=True, kw_only=True):
-    content: frozenset[str]
-    sense: Polarity | Literal["unsure"]
-    """Unsure where only the meaning of a word says that something is not so."""
-    whole: bool
-    """Whether it has a verb, as far as that can be seen: "the two men" only belongs to one."""
-
-
-def _clauses(text: str) -> list[_Clause]:
-    found: list[_Clause] = []
-    for part in _CLAUSE.split(text):
-        whole = _PARTLY.sub(" ", part)
-        words = {token.word for token in tokenise(whole)}
-        negative = any(word in NEGATIONS or word in SILENT_NEGATIONS or word.endswith("n't") for word in words)
-        sense: Polarity | Literal["unsure"] = cues.polarity(whole)
-        if (sense == "affirmed" and negative) or whole != part:
-            sense = "unsure"
-        inside = frozenset(content(whole))
-        if inside or sense == "negated":
-            found.append(_Clause(content=inside, sense=sense, whole=_PREDICATE.search(part) is not None))
-    return found
-
-
-def unmatched_superlative(claim: str, passage: str) -> str | None:
-    """Give the first words of a claim that set something above or apart, where no words of the passage do so.
-
-    >>> unmatched_superlative("It is the first film of its kind.", "It is a film of its kind.")
-    'the first'
-    >>> unmatched_superlative("He first said so on Monday.", "He said so on Monday.")
-    """
-    found = ((claims.search(claim), evidence) for claims, evidence in SUPERLATIVES)
-    return next((match[0] for match, evidence in found if match and not evidence.search(passage)), None)

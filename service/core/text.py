@@ -67,7 +67,16 @@ def presentable(text: str) -> str:
     >>> presentable("a\x1b[2J\u202eb\n c\0")
     'a[2Jb c'
     """
-    return " ".join(_NOT_SHOWN.sub("", text).split())
+    return " ".join(visible(text).split())
+
+
+def visible(text: str) -> str:
+    r"""A text without the characters that command a terminal, turn its lines around, or hide words.
+
+    >>> visible("a\x1b[2J\u202eb\n c")
+    'a[2Jb\n c'
+    """
+    return _NOT_SHOWN.sub("", text)
 
 
 def lines(text: str) -> Iterator[Span]:

@@ -416,6 +416,8 @@ class AbstractSentence(Value, frozen=True, kw_only=True):
 
     text: str
     key_points: tuple[str, ...]
+    checks: tuple[Check, ...] = ()
+    """What was found when it was held against the evidence of these points: warnings only."""
 
 
 class DocumentFacts(Value, frozen=True, kw_only=True):

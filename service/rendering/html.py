@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from service.core.text import visible
 from service.core.types import Document, DocumentFacts, SummaryResult
 from service.rendering import phrases
 
@@ -67,6 +69,8 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Whoever copies from the page takes no hidden words along.
+        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
 
 

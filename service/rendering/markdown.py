@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from service.core.types import Conflict, Document, DocumentFacts, KeyPoint, SummaryResult
+from service.core.text import presentable
+from service.core.types import Caveat, Conflict, Document, DocumentFacts, KeyPoint, SummaryResult
 from service.rendering import phrases
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&])")
@@ -30,7 +31,7 @@ def escape(text: str) -> str:
     >>> escape("1. Fish & chips")
     '1\\. Fish \\& chips'
     """
-    return _LIST_OR_LINE.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
+    return _LIST_OR_LINE.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", presentable(text)))
 
 
 def _lines(result: SummaryResult, documents: Mapping[str, Document]) -> Iterator[str]:
@@ -39,12 +40,14 @@ def _lines(result: SummaryResult, documents: Mapping[str, Document]) -> Iterator
     if result.engine == "llm":
         yield " ".join(f"{escape(line.text)} [{', '.join(line.key_points)}]" for line in result.abstract)
         yield ""
+        for line in phrases.doubts(result):
+            yield from (f"- {escape(line)}", "")
     yield from ("## Key points", "")
     for number, point in enumerate(result.key_points, 1):
         yield from _point(number, point, names)
     conflicts = [line for conflict in result.conflicts for line in _conflict(conflict, result, names)]
     yield from _section("Conflicts", conflicts)
-    caveats = [f"- **{escape(phrases.caveat(caveat, result))}**: {escape(caveat.text)}" for caveat in result.caveats]
+    caveats = [line for caveat in result.caveats for line in _caveat(caveat, result)]
     yield from _section("Before you rely on it", caveats)
     yield from _section("Names", [f"- {escape(phrases.entity(entity))}" for entity in result.entities])
     shown = [line for facts in result.documents for line in _document(facts, result, documents)]
@@ -68,6 +71,12 @@ def _point(number: int, point: KeyPoint, names: Mapping[str, str]) -> Iterator[s
             yield f"     > {escape(evidence.quote)}"
     for check in point.checks:
         yield f"   - {check.severity}: {escape(check.detail)}"
+
+
+def _caveat(caveat: Caveat, result: SummaryResult) -> Iterator[str]:
+    yield f"- **{escape(phrases.caveat(caveat, result))}**: {escape(caveat.text)}"
+    for evidence in phrases.shown_by(caveat):
+        yield f"  - sentence {evidence.sentence}: {escape(evidence.quote)}"
 
 
 def _conflict(conflict: Conflict, result: SummaryResult, names: Mapping[str, str]) -> Iterator[str]:

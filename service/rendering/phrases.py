@@ -31,6 +31,7 @@ _CAVEATS = {
     "fallback": "fallback",
     "missing": "missing",
 }
+_QUOTED_CAVEATS = frozenset({"instructions", "stale"})
 _CONFLICTS = {
     "first_claim": "which was first",
     "status": "how certain",
@@ -57,7 +58,7 @@ def overview(result: SummaryResult) -> str:
     documents = count(len(result.documents), "document")
     length = result.length
     size = length.abstract_words if result.engine == "llm" else length.key_point_words
-    words = f"{size} words ({length.asked}, at most {length.max_words})"
+    words = f"{'abstract of ' * (result.engine == 'llm')}{size} words ({length.asked}, at most {length.max_words})"
     return f"{ENGINES[result.engine]} · {documents} · {words} · {located(result)}"
 
 
@@ -69,6 +70,20 @@ def located(result: SummaryResult) -> str:
     return f"{exact} of {points} {'has' if exact == 1 else 'have'} exact quotes" + f", {flagged} flagged" * bool(
         flagged
     )
+
+
+def doubts(result: SummaryResult) -> list[str]:
+    """What was found when the sentences of the abstract were held against the quotes below them."""
+    return [
+        f"warning, on “{line.text[:_SHOWN].rstrip()}{'…' if len(line.text) > _SHOWN else ''}”: {check.detail}"
+        for line in result.abstract
+        for check in line.checks
+    ]
+
+
+def shown_by(found: Caveat) -> tuple[Evidence, ...]:
+    """The quotes to show with a caveat: where the words of the text are what it is about."""
+    return found.evidence if found.code in _QUOTED_CAVEATS else ()
 
 
 def qualities(point: KeyPoint) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from service.core.types import Conflict, Document, KeyPoint, SummaryResult
+from service.core.types import Caveat, Conflict, Document, KeyPoint, SummaryResult
 from service.rendering import phrases
 
 _MOST_NAMES = 12
@@ -21,6 +21,8 @@ def render(result: SummaryResult, documents: Sequence[Document], console: Consol
         console.print()
         abstract = " ".join(f"{line.text} [{', '.join(line.key_points)}]" for line in result.abstract)
         _hanging(console, "", Text(abstract))
+        for line in phrases.doubts(result):
+            _hanging(console, "", Text(line, style="dim"))
     shown = None
     for point in result.key_points:
         document = point.evidence[0].document
@@ -32,7 +34,7 @@ def render(result: SummaryResult, documents: Sequence[Document], console: Consol
         _point(point, names, document, console)
     conflicts = [line for conflict in result.conflicts for line in _conflict(conflict, result, names)]
     _section(console, "Conflicts", conflicts)
-    _section(console, "Before you rely on it", [f"{phrases.caveat(one, result)}: {one.text}" for one in result.caveats])
+    _section(console, "Before you rely on it", [line for one in result.caveats for line in _caveat(one, result)])
     entities = [phrases.entity(entity) for entity in result.entities[:_MOST_NAMES]]
     more = len(result.entities) - len(entities)
     _section(console, "Names", [*entities, f"and {more} more"] if more else entities)
@@ -74,6 +76,13 @@ def _hanging(console: Console, margin: str, *blocks: Text) -> None:
             line.rstrip()
             console.print(Text.assemble(margin if first else " " * len(margin), line), soft_wrap=True)
             first = False
+
+
+def _caveat(caveat: Caveat, result: SummaryResult) -> Iterator[str]:
+    """What to know, and below it the words of the text where these are what it is about."""
+    yield f"{phrases.caveat(caveat, result)}: {caveat.text}"
+    for evidence in phrases.shown_by(caveat):
+        yield f"  sentence {evidence.sentence}: “{evidence.quote}”"
 
 
 def _conflict(conflict: Conflict, result: SummaryResult, names: Mapping[str, str]) -> Iterator[str]:

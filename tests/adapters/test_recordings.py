@@ -204,11 +204,21 @@ async def test_a_miss_says_what_else_there_is(tmp_path: Path) -> None:
 
 async def test_a_diff_is_bounded(tmp_path: Path) -> None:
     """However much is different."""
-    await recorded(tmp_path, request("\n".join(f"{number} {'x' * 500}" for number in range(500))))
+    await recorded(tmp_path, request("\n".join(f"{number} {'x' * 500}" for number in range(600))))
+    changed = "\n".join(f"{number} {'x' * 500 if number % 6 else 'y' * 500}" for number in range(600))
     with pytest.raises(RecordingMissing) as caught:
-        await ask(ReplayTransport(tmp_path), request("\n".join(f"{number} {'y' * 500}" for number in range(500))))
+        await ask(ReplayTransport(tmp_path), request(changed))
     assert len(caught.value.detail) < 20_000
     assert "lines more" in caught.value.detail
+
+
+async def test_another_request_altogether_is_not_shown_as_a_changed_one(tmp_path: Path) -> None:
+    """Pages of differences to an unrelated article help nobody."""
+    await recorded(tmp_path, request("\n".join(f"{number} one" for number in range(50))))
+    with pytest.raises(RecordingMissing) as caught:
+        await ask(ReplayTransport(tmp_path), request("\n".join(f"{number} other" for number in range(50))))
+    assert "other texts or options were recorded" in caught.value.detail
+    assert "\n" not in caught.value.detail
 
 
 async def test_what_was_not_used_is_known(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_it_answers_what_the_command_prints(own_folder: Path, precis: Precis) ->
         assert ask(port, "GET", "/ready") == (200, {"status": "ready"})
         for seed in SEEDS:
             status, answered = ask(port, "POST", "/v1/summaries", seed.read_bytes(), Content_Type="text/plain")
-            printed = json.loads(precis("summarise", seed, "--json").stdout)
+            printed = json.loads(precis("summarise", seed, "--json").stdout.replace(seed.name, "d1"))
             assert status == 201
             assert without_moment(answered) == without_moment(printed)
             assert answered.keys() == printed.keys()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from service.core.checking import blocking, warnings
 from service.core.grounding import Index, build_index, locate
+from service.core.negation import turned
 from service.core.types import (
     Attribution,
     Check,
@@ -173,6 +174,67 @@ def test_the_same_words_with_and_without_a_negation_are_flagged(claim: str, quot
 def test_a_negation_may_be_put_in_other_words(claim: str, quote: str) -> None:
     """What is under wraps is not disclosed."""
     assert "negation" not in warned(claim, quote, polarity="negated")
+
+
+REVERSED = [
+    ("The script is not being written by Andrew Schneider and Diane Frolov.",
+     "The script is being written by husband-and-wife team Andrew Schneider and Diane Frolov"),
+    ("The film is not produced by Andrea Iervolino.",
+     "The movie is being produced by Andrea Iervolino, an Italian-Canadian film producer and entrepreneur"),
+    ("Iervolino has denied that he will travel to space himself when filming begins next year.",
+     "Iervolino has confirmed that he will travel to space himself when filming begins next year"),
+    ("All scenes will be filmed in orbit.",
+     "While some footage will likely be shot in space, not all scenes will be filmed in orbit."),
+    ("Details about the director, cast, plot and release date have been disclosed.",
+     "details about the director, cast, plot, and release date remain under wraps"),
+    ("The Cruise and Liman project has materialized.", "that project has yet to materialize"),
+    ("Prices fell in the old town.", "Prices rose in the old town."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("claim", "quote"), REVERSED)
+def test_a_claim_that_says_the_opposite_of_its_quote_is_flagged(claim: str, quote: str) -> None:
+    """By a negation, an idiom of not being so, or the opposite word; the polarity that is given does not matter."""
+    assert "negation" in warned(claim, quote, polarity="affirmed")
+    assert "negation" in warned(claim, quote, polarity="negated")
+
+
+def test_the_words_of_a_reversed_claim_may_stand_in_several_quotes() -> None:
+    """One quote has the verb, another one who did it."""
+    claim = "Retired NASA astronaut Scott Kelly has not joined I See You as a script advisor, according to Deadline."
+    quotes = ["has joined the *I See You* project as a script advisor, according to Deadline",
+              "Retired NASA astronaut Scott Kelly, a veteran of four space flights"]  # fmt: skip
+    assert "negation" in warned(claim, quotes, polarity="negated")
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote"),
+    [
+        ("His ambitions have a precedent.", "His ambitions are not without precedent."),
+        ("The rules would apply without a flood too.", "The rules would apply whether or not it flooded."),
+        ("The lamp was known to the board.", "The lamp was not unknown to the board."),
+        ("A fee of 9 crowns instead of 6 crowns is due.", "A fee of 9 crowns is due, and of 6 crowns before."),
+        ("The firm accepts the bonus but denies that the bonus swayed it.",
+         "The firm does not dispute the bonus, but it denies that the bonus swayed it."),
+    ],
+)  # fmt: skip
+def test_two_negations_and_other_wordings_of_the_same_are_not_flagged(claim: str, quote: str) -> None:
+    """What is not without precedent has one."""
+    assert "negation" not in warned(claim, quote)
+
+
+@given(st.lists(st.sampled_from("not no denied that , . the film was made never without remain under wraps".split())))
+def test_a_text_never_says_the_opposite_of_itself(words: list[str]) -> None:
+    """Whatever its negations."""
+    text = " ".join(words)
+    assert not turned(text, [text])
+
+
+@pytest.mark.parametrize("text", ["", "not", "不是", "not " * 5_000, "İ n't’ not", "The film. " * 5_000])
+def test_odd_texts_turn_nothing(text: str) -> None:
+    """Nothing, only negations, other scripts, and much of the same."""
+    assert not turned(text, [text])
+    assert not turned(text, [])
 
 
 def test_some_is_not_all_without_a_not() -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.core.entities import Mentions, entities
@@ -504,6 +504,7 @@ GIVEN = st.lists(
 )
 
 
+@example(given=[DraftEntity(name="Day’s", aliases=(), type="person")], text=["Bo Day"])
 @given(given=GIVEN, text=st.lists(NAMES | st.sampled_from([". ", " met ", ", ", " and ", "s"]), max_size=30))
 def test_whatever_is_given_names_stand_where_they_are_said_to(
     given: list[DraftEntity], text: list[str], sources: Read

@@ -211,3 +211,35 @@ def test_a_sentence_cut_inside_a_word_is_evidence(summarise: Summarise) -> None:
     (point,) = summarise(text).key_points
     assert [text[e.start : e.end] for e in point.evidence] == [e.quote for e in point.evidence]
     assert len(point.evidence[0].quote) == 1_000
+
+
+def test_a_sentence_of_the_abstract_is_held_against_the_quotes_of_its_points(sources: Read) -> None:
+    """A number that they do not hold drops it; a turned negation is shown with a warning."""
+    read = sources(TEXT)
+    point = DraftPoint(text="It was late.", quotes=(DraftQuote(quote="It was late for once.", document="d1"),))
+    lines = [
+        DraftLine(text=text, points=(0,)) for text in ("It was 9 days late.", "It was not late for once.", "Late.")
+    ]
+    result = finish(
+        Draft(headline="Late", abstract=tuple(lines), points=(point,)),
+        read,
+        build_index(read),
+        manifest=MANIFEST,
+        max_words=100,
+    )
+    assert [(line.text, [check.code for check in line.checks]) for line in result.abstract] == [
+        ("It was not late for once.", ["negation"]),
+        ("Late.", []),
+    ]
+    assert [(drop.part, drop.reason) for drop in result.verification.dropped] == [("abstract", "number_mismatch")]
+
+
+def test_a_headline_beyond_the_quotes_gives_way_to_the_foremost_point(sources: Read) -> None:
+    """It is listed as dropped."""
+    read = sources(TEXT)
+    point = DraftPoint(text="It was late.", quotes=(DraftQuote(quote="It was late for once.", document="d1"),))
+    drafted = Draft(headline="Ship 9 days late", abstract=(), points=(point,))
+    result = finish(drafted, read, build_index(read), manifest=MANIFEST, max_words=100)
+    assert result.headline == "It was late."
+    assert [line.text for line in result.abstract] == ["It was late."]
+    assert [(drop.part, drop.text) for drop in result.verification.dropped] == [("headline", "Ship 9 days late")]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from service.core.text import presentable
 from service.core.types import SummaryResult
 from service.rendering.markdown import escape, render
 
@@ -34,8 +35,8 @@ def shown(markdown: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("prefix", ["", "> ", "- ", "1. ", "# "])
 @given(text=st.text(st.sampled_from("a1 -+=.)*_`~#<>[]()!&;:|\\\"'/\n\t{}lt") | st.characters(), max_size=30))
 def test_escaped_text_is_shown_as_it_is(prefix: str, text: str) -> None:
-    """Wherever it stands, it makes no list, heading, link, entity or emphasis: one line with the same characters."""
-    line = " ".join(text.split()).replace("\0", "\ufffd")
+    """Wherever it stands, it makes no list, heading, link, entity or emphasis: one line that shows the same."""
+    line = presentable(text)
     expected = [("h1" if prefix == "# " else "p", line)] if line else []
     found = [block for block in shown(prefix + escape(text)) if block[1]]
     assert found == expected
