@@ -162,7 +162,7 @@ _CLAUSE = re.compile(
 def own_polarity(claim: str) -> Polarity | None:
     """The polarity of a claim of one clause, where its words are clear.
 
-    >>> own_polarity("It won’t be a part of it."), own_polarity("It is one, and it is not the other.")
+    >>> own_polarity("It won’t be a part of it."), own_polarity("He denied it.")
     ('negated', None)
     """
     said = [part for part in _CLAUSE.split(claim) if content(part) or cues.polarity(part) == "negated"]
