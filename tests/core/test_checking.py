@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from service.core.checking import blocking, warnings
 from service.core.grounding import Index, build_index, locate
-from service.core.negation import turned
 from service.core.types import (
     Attribution,
     Check,
@@ -221,20 +220,6 @@ def test_the_words_of_a_reversed_claim_may_stand_in_several_quotes() -> None:
 def test_two_negations_and_other_wordings_of_the_same_are_not_flagged(claim: str, quote: str) -> None:
     """What is not without precedent has one."""
     assert "negation" not in warned(claim, quote)
-
-
-@given(st.lists(st.sampled_from("not no denied that , . the film was made never without remain under wraps".split())))
-def test_a_text_never_says_the_opposite_of_itself(words: list[str]) -> None:
-    """Whatever its negations."""
-    text = " ".join(words)
-    assert not turned(text, [text])
-
-
-@pytest.mark.parametrize("text", ["", "not", "不是", "not " * 5_000, "İ n't’ not", "The film. " * 5_000])
-def test_odd_texts_turn_nothing(text: str) -> None:
-    """Nothing, only negations, other scripts, and much of the same."""
-    assert not turned(text, [text])
-    assert not turned(text, [])
 
 
 def test_some_is_not_all_without_a_not() -> None:
