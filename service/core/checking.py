@@ -11,7 +11,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from service.core import cues
-from service.core.figures import figures, uncut, unsupported
+from service.core.figures import figures, foreign_url, uncut, unsupported
 from service.core.grounding import Index, Searchable
 from service.core.lexicon import (
     HEDGES,
@@ -34,10 +34,14 @@ Forms = Mapping[str, frozenset[str]]
 
 
 def blocking(point: DraftPoint, evidence: Sequence[Evidence], index: Index) -> tuple[Check, ...]:
-    """What keeps a point from being shown: a number or a URL that its evidence, or any source, does not hold."""
-    if any(point.text in (place.quote, plain(place.quote)) for place in evidence):
-        return ()
-    found = unsupported(point.text, [uncut(place) for place in evidence], index)
+    """What keeps a point from being shown: a number or a URL that its evidence, or any source, does not hold.
+
+    The claim is held to both, who is said to say it to URLs.
+    """
+    copied = any(point.text in (place.quote, plain(place.quote)) for place in evidence)
+    found = None if copied else unsupported(point.text, [uncut(place) for place in evidence], index)
+    speakers = " ".join(name for name in (point.attribution.who, point.attribution.via) if name)
+    found = found or foreign_url(speakers, index)
     return (found,) if found else ()
 
 

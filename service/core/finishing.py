@@ -12,6 +12,7 @@ from service.core.entities import Mentions
 from service.core.entities import entities as find_entities
 from service.core.injection import instructions
 from service.core.names import Named
+from service.core.spans import stretch
 from service.core.staleness import stale
 from service.core.text import count_words
 from service.core.types import (
@@ -83,8 +84,7 @@ def finish(  # noqa: PLR0913 - named where it is called
     """
     verified = verify(draft, index)
     cited = [place for point in verified.points for place in point.evidence]
-    spans = [(place.document, place.start, place.end) for place in cited]
-    entities = find_entities(sources, spans, names, account.entities if account else (), index)
+    entities = find_entities(sources, map(stretch, cited), names, account.entities if account else (), index)
     forms = {form: known for known in (frozenset((one.name, *one.aliases)) for one in entities) for form in known}
     points = _flagged(verified, draft, index, forms, entities)
     dates = account.dates if account else {}

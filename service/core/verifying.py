@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from service.core import checking, cues, figures, grounding
+from service.core import checking, cues, grounding
 from service.core.types import Check, Date, Draft, DraftPoint, Dropped, Evidence, KeyPoint, Number, Value, Verification
 
 _NOTHING_QUOTED = ("no_evidence", "The point comes without a quote.")
@@ -48,15 +48,8 @@ def examine(point: DraftPoint, index: grounding.Index) -> Examined:
         evidence=evidence,
         matches=tuple(place.match for place in found),
         missing=tuple((quote, place) for quote, place in places if isinstance(place, grounding.Missing)),
-        checks=_blocking(point, evidence, index) if evidence else (),
+        checks=checking.blocking(point, evidence, index) if evidence else (),
     )
-
-
-def _blocking(point: DraftPoint, evidence: Sequence[Evidence], index: grounding.Index) -> tuple[Check, ...]:
-    """What keeps a point from being shown, in its claim or in who is said to say it."""
-    speakers = " ".join(name for name in (point.attribution.who, point.attribution.via) if name)
-    foreign = figures.foreign_url(speakers, index)
-    return checking.blocking(point, evidence, index) or ((foreign,) if foreign else ())
 
 
 def account(points: Sequence[DraftPoint], examined: Sequence[Examined]) -> Verification:
