@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from weakref import WeakValueDictionary
 
+from msgspec.structs import replace
+
 from service.adapters.endpoint import PATH, Attempt, Endpoint
 from service.adapters.store import Memo, Store
 from service.core import chunking, prompts
@@ -138,13 +140,7 @@ class Asking:
                 "PRECIS_PRICE_PROMPT and PRECIS_PRICE_COMPLETION.",
                 errors=(FieldError("/budget/max_cost", "needs prices"),),
             )
-        return Conditions(
-            prompt=f"{front.name}@{front.version}",
-            model=model,
-            budget=conditions.budget,
-            fallback=conditions.fallback,
-            strict=conditions.strict,
-        )
+        return replace(conditions, prompt=f"{front.name}@{front.version}", model=model)
 
     async def look(self, conditions: Conditions) -> None:
         """Ask the endpoint how long the context of a model is, where that is not known; it need not answer."""
@@ -174,6 +170,7 @@ class Asking:
             chunk_tokens=self._chunk_tokens,
             window=int(window * (1 - self._margin)),
             slots=self._slots,
+            repetition=conditions.repetition,
         )
 
     def version(self, conditions: Conditions) -> prompts.PromptVersion:

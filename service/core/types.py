@@ -116,6 +116,8 @@ class Conditions(Value, frozen=True, kw_only=True):
     fallback: Literal["extractive"] | None = None
     strict: bool = False
     """Whether a summary with gaps counts as failed."""
+    repetition: int = 0
+    """Summaries that are wanted anew, to see how far they differ, have different repetitions."""
 
 
 # --- a document, read ------------------------------------------------------------------------------------------------
@@ -519,6 +521,8 @@ class Usage(Value, frozen=True, kw_only=True):
     """What the endpoint was asked for: as it reports it, and as counted here where it reports nothing."""
 
     calls: int = 0
+    asked_back: int = 0
+    """Of the calls, those that asked again because a reply did not have the form that was asked for."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0

@@ -121,7 +121,7 @@ async def draft(
         conflicts=found.conflicts,
         gaps=tuple(gap for gap, _ in gaps),
         completions=tuple(completion for completion, _ in (*calls.done, *beside.done)),
-        usage=usage((*calls.done, *beside.done), model.count),
+        usage=usage((calls, beside), model.count),
     )
 
 

@@ -41,6 +41,8 @@ class Model(Value, frozen=True, kw_only=True):
     window: int
     """Tokens of prompt and answer together, the margin for foreign vocabularies taken off."""
     slots: int
+    repetition: int = 0
+    """Of every request, so that a summary can be had anew."""
 
 
 class Calls:
@@ -49,40 +51,37 @@ class Calls:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._answers: list[list[tuple[Completion, int]]] = []
+        self.asked_back = 0
 
     @property
     def done(self) -> tuple[tuple[Completion, int], ...]:
         """What came back, and the tokens of its prompt by our own count; in the order of asking."""
         return tuple(answer for answers in self._answers for answer in answers)
 
-    async def ask(
-        self, stage: Stage, variables: Callable[[], Mapping[str, str]], repetition: int = 0
-    ) -> contract.Reply:
+    async def ask(self, stage: Stage, variables: Callable[[], Mapping[str, str]]) -> contract.Reply:
         """The reply of a stage. One that cannot be used is asked back once, with what is wrong with it.
 
         Args:
             stage: of the prompt version.
             variables: makes what the stage is given; called in a thread, as rendering hundreds of chunks would hold
                 up the event loop.
-            repetition: of the request.
 
         Raises:
             EndpointError: there is no usable answer.
         """
         answers: list[tuple[Completion, int]] = []
         self._answers.append(answers)
-        request, counted = await asyncio.to_thread(self._rendered, stage, variables, repetition)
+        request, counted = await asyncio.to_thread(self._rendered, stage, variables)
         text = await self._complete(request, counted, answers)
         try:
             return contract.read(stage, parse_json(text))
         except MalformedCompletion as error:
             self.model.invalid(request)
+            self.asked_back += 1
             again = self._asked_back(request, text, error.detail)
             return contract.read(stage, parse_json(await self._complete(again, self._count(again), answers)))
 
-    def _rendered(
-        self, stage: Stage, variables: Callable[[], Mapping[str, str]], repetition: int
-    ) -> tuple[CompletionRequest, int]:
+    def _rendered(self, stage: Stage, variables: Callable[[], Mapping[str, str]]) -> tuple[CompletionRequest, int]:
         """The request, and the tokens of its prompt."""
         front = self.model.prompt.front
         request = CompletionRequest(
@@ -93,7 +92,7 @@ class Calls:
             schema=contract.schema(stage, front.order),
             max_output_tokens=front.params.max_output_tokens,
             temperature=front.params.temperature,
-            repetition=repetition,
+            repetition=self.model.repetition,
         )
         return request, self._count(request)
 
@@ -120,12 +119,14 @@ class Calls:
         return sum(self.model.count(message.content) for message in request.messages)
 
 
-def usage(done: Sequence[tuple[Completion, int]], count: Callable[[str], int]) -> Usage:
+def usage(asked: Sequence[Calls], count: Callable[[str], int]) -> Usage:
     """What was asked, reported and estimated apart; with the tokens of each prompt by our own count."""
+    done = [answer for calls in asked for answer in calls.done]
     reported = [completion.reported for completion, _ in done if completion.reported is not None]
     unreported = [(completion, counted) for completion, counted in done if completion.reported is None]
     return Usage(
         calls=len(done),
+        asked_back=sum(calls.asked_back for calls in asked),
         prompt_tokens=sum(counts.prompt for counts in reported),
         completion_tokens=sum(counts.completion for counts in reported),
         cached_tokens=sum(counts.cached for counts in reported),
