@@ -1,6 +1,10 @@
 """Where paragraphs and sentences begin and end, in any text."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+import snowballstemmer
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -181,3 +185,21 @@ def test_chinese_characters_count_as_words() -> None:
 def test_stems_ignore_case_and_possessives() -> None:
     """Forms of a word have one stem."""
     assert stems("Cruise’s films") == stems("CRUISE film")
+
+
+def test_stems_are_the_same_in_many_threads_at_once() -> None:
+    """Summaries are made side by side: a word is stemmed by itself, whatever the others are at."""
+    # words that no other test has stemmed, as stems are remembered
+    texts = [
+        f"{start}{at:o}x{end}" for at in range(600) for start in ("repa", "negoti") for end in ("nings", "ationally")
+    ]
+    texts = [text.translate(str.maketrans("01234567", "abcdefgh")) for text in texts]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            together = list(threads.map(stems, texts * 3))
+    finally:
+        sys.setswitchinterval(before)
+    alone = {text: [snowballstemmer.stemmer("english").stemWord(text)] for text in texts}
+    assert together == [alone[text] for text in texts * 3]
