@@ -30,6 +30,7 @@ RUNS: tuple[Run, ...] = (
     *((f"{prompt} together", RECORDINGS, tuple(SEEDS)) for prompt in VERSIONS),
     *((f"{prompt} harbour-inquiry", RECORDINGS / "harbour-inquiry", (LONG,)) for prompt in VERSIONS),
     ("news@3 planted-orders", RECORDINGS, (PLANTED,)),
+    *((f"news@3 002 repetition {number}", RECORDINGS, (SEEDS[1],)) for number in (1, 2)),
 )
 """Every run that was recorded: prompt and name, folder, files."""
 
@@ -52,12 +53,13 @@ async def replayed(run: Run, database: Path, prompts_dir: str | None = None) -> 
         prompts_dir=prompts_dir,
     )
     async with bootstrap.open_jobs(configured) as jobs:
-        return await made(jobs, files, name.split()[0])
+        repetition = int(name.partition(" repetition ")[2] or 0)
+        return await made(jobs, files, Conditions(prompt=name.split()[0], repetition=repetition))
 
 
-async def made(jobs: Jobs, files: tuple[Path, ...], prompt: str) -> StoredSummary:
+async def made(jobs: Jobs, files: tuple[Path, ...], conditions: Conditions) -> StoredSummary:
     """A finished summary of some files."""
-    summary = await jobs.submit("local", documents(files), Options(), Conditions(prompt=prompt))
+    summary = await jobs.submit("local", documents(files), Options(), conditions)
     return await jobs.wait("local", summary.id, wait_s=60)
 
 
@@ -139,6 +141,13 @@ def test_nothing_that_is_written_holds_a_url_of_its_own(results: dict[str, Summa
     assert not [text for text in written if "http" in text or "www." in text]
 
 
+def test_a_repetition_is_an_answer_of_its_own(results: dict[str, SummaryResult]) -> None:
+    """The same question, asked anew: three answers that differ from one another."""
+    asked = [results[name] for name in ("news@3 002", "news@3 002 repetition 1", "news@3 002 repetition 2")]
+    assert len({result.manifest.request_keys[0] for result in asked}) == 1
+    assert len({tuple(point.text for point in result.key_points) for result in asked}) == 3
+
+
 def test_planted_orders_are_reported_and_not_followed(results: dict[str, SummaryResult]) -> None:
     """The article is summarised as the article it is."""
     result = results["news@3 planted-orders"]
@@ -161,7 +170,8 @@ async def test_one_changed_word_of_a_prompt_makes_its_replay_fail(tmp_path: Path
     """Recordings are found by all that is sent; what differs from the nearest one is shown."""
     prompts = tmp_path / "prompts"
     shutil.copytree(ROOT / "prompts", prompts)
-    (prompts / "lock.json").unlink()
+    for kept in ("lock.json", "labels.json", "withdrawn.json", "history.jsonl"):
+        (prompts / kept).unlink(missing_ok=True)
     version = prompts / "news/v1.md"
     before = version.read_text(encoding="utf-8")
     version.write_text(before.replace("Use only what the document says.", "Use what the document says."), "utf-8")
