@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from service.adapters.endpoint import PATH, Attempt, Endpoint
 from service.adapters.store import Memo, Store
 from service.core import chunking, prompts
+from service.core.catalogue import Catalogue, pinned, resolve
 from service.core.errors import (
     BudgetSpent,
     ContextOverflow,
@@ -69,7 +70,7 @@ class Asking:
         url: of the endpoint, for the record; no secret in it.
         model: the one that is asked when a request names none.
         models: those that a request may name.
-        versions: the released prompts.
+        catalogue: of the prompts.
         prompt: reference of the one that is used when a request names none.
         count: tokens of a text.
         token_ends: where they end.
@@ -89,7 +90,7 @@ class Asking:
         url: str,
         model: str,
         models: tuple[str, ...],
-        versions: tuple[prompts.PromptVersion, ...],
+        catalogue: Catalogue,
         prompt: str,
         count: Callable[[str], int],
         token_ends: chunking.Ends,
@@ -104,7 +105,7 @@ class Asking:
         self.url = url
         self.prices = prices
         self.models = models
-        self.versions = versions
+        self.catalogue = catalogue
         self.count = count
         self.mode = mode
         self.now = now
@@ -120,15 +121,20 @@ class Asking:
         self._looked: dict[str, datetime] = {}
         self._under_way: WeakValueDictionary[tuple[str, str, int], asyncio.Lock] = WeakValueDictionary()
 
-    def pinned(self, conditions: Conditions) -> Conditions:
+    def pinned(self, conditions: Conditions, *, withdrawn_too: bool = False) -> Conditions:
         """The conditions with their prompt pinned to a version and their model named.
+
+        Args:
+            conditions: as they were asked for.
+            withdrawn_too: whether a withdrawn version may be used once more.
 
         Raises:
             NotFound: there is no such prompt.
-            InvalidRequest: the model is not one that a request may name, or a cost is bounded that nobody knows.
+            ConflictingReference: the prompt is named by a label and a number, or two of either.
+            InvalidRequest: the prompt is no reference or withdrawn, the model is not one that a request may name, or a
+                cost is bounded that nobody knows.
         """
-        wanted = prompts.reference(conditions.prompt or self._default_prompt)
-        front = prompts.find(wanted, self.versions).front
+        found = resolve(conditions.prompt or self._default_prompt, self.catalogue, withdrawn_too=withdrawn_too)
         model = conditions.model or self._default_model
         if model not in (self._default_model, *self.models):
             allowed = ", ".join((self._default_model, *self.models))
@@ -140,7 +146,7 @@ class Asking:
                 "PRECIS_PRICE_PROMPT and PRECIS_PRICE_COMPLETION.",
                 errors=(FieldError("/budget/max_cost", "needs prices"),),
             )
-        return replace(conditions, prompt=f"{front.name}@{front.version}", model=model)
+        return replace(conditions, prompt=found.version.id, label=found.label or conditions.label, model=model)
 
     async def look(self, conditions: Conditions) -> None:
         """Ask the endpoint how long the context of a model is, where that is not known; it need not answer."""
@@ -174,8 +180,8 @@ class Asking:
         )
 
     def version(self, conditions: Conditions) -> prompts.PromptVersion:
-        """The prompt version that conditions name; raises NotFound."""
-        return prompts.find(prompts.reference(conditions.prompt or self._default_prompt), self.versions)
+        """The prompt version that pinned conditions name, withdrawn since or not; raises NotFound."""
+        return pinned(conditions.prompt or self._default_prompt, self.catalogue)
 
     async def for_summary(self, store: Store, tenant: str, summary: str, conditions: Conditions) -> "Complete":
         """What answers the requests of one summary, which may have been worked on before."""

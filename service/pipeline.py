@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
+from msgspec.structs import replace
+
 from service import drafting
 from service.core import chunking, extractive, grounding, masking
 from service.core import text as texts
@@ -66,6 +68,8 @@ class Engaged(Value, frozen=True, kw_only=True):
     """URL, without secrets."""
     name: str
     """Of the model, as it is asked for."""
+    label: str | None = None
+    """By which the prompt version was asked for."""
 
 
 async def summarise(
@@ -143,7 +147,7 @@ async def _ask(documents: Sequence[Document], options: Options, tools: Tools, en
         manifest=Manifest(
             engine="llm",
             service_version=tools.service_version,
-            prompt=engaged.model.prompt.ref,
+            prompt=replace(engaged.model.prompt.ref, label=engaged.label),
             endpoint=engaged.endpoint,
             model=", ".join(sorted(answered)) or engaged.name,
             parameters=options,

@@ -11,12 +11,20 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from service.adapters import library
 from service.adapters.endpoint import Endpoint, EndpointSettings
 from service.adapters.store import Memo, Store, StoredSummary
 from service.asking import Amount, Asking, Complete, Mode, Prices
-from service.core.errors import BudgetSpent, EndpointRejected, EndpointTimeout, InvalidRequest
+from service.core.errors import (
+    BudgetSpent,
+    EndpointRejected,
+    EndpointTimeout,
+    InvalidRequest,
+    NotFound,
+    PromptWithdrawn,
+)
 from service.core.types import Budget, CompletionRequest, Conditions, Message, Options, Stage
 
 ROOT = Path(__file__).parents[1]
@@ -111,7 +119,7 @@ def wired(wire: Wire, *, mode: Mode = "live", now: Callable[[], datetime] = lamb
         url="http://endpoint.test/v1",
         model="m",
         models=(),
-        versions=library.load(ROOT / "prompts").released,
+        catalogue=library.load(ROOT / "prompts").catalogue,
         prompt="news",
         count=lambda text: len(text.split()),
         token_ends=lambda _: np.array([], dtype=np.int64),
@@ -303,6 +311,49 @@ async def test_a_cost_is_bounded_only_where_prices_are_known(wire: Wire) -> None
     asking.prices = Prices(prompt=1.0)
     with pytest.raises(InvalidRequest, match="PRECIS_PRICE_COMPLETION"):
         asking.pinned(bounded)
+
+
+# --- the prompt ------------------------------------------------------------------------------------------------------
+
+
+LABELLED = replace(
+    library.load(ROOT / "prompts").catalogue,
+    labels={"news": {"production": 3}},
+    withdrawn={"news": {2: "It loses numbers."}},
+)
+
+
+def labelled(wire: Wire) -> Asking:
+    """An endpoint with a label and a withdrawn version among its prompts."""
+    asking = wired(wire)
+    asking.catalogue = LABELLED
+    return asking
+
+
+def test_a_label_is_pinned_to_its_version_and_kept(wire: Wire) -> None:
+    """What is pinned stays so, whatever is pinned again."""
+    asking = labelled(wire)
+    once = asking.pinned(Conditions(prompt="news@production"))
+    assert (once.prompt, once.label) == ("news@3", "production")
+    assert asking.pinned(once) == once
+    assert asking.pinned(Conditions(prompt="news@3")).label is None
+
+
+def test_a_withdrawn_version_is_pinned_for_who_asks_for_it_on_purpose_only(wire: Wire) -> None:
+    """A comparison may; and what was accepted before runs."""
+    asking = labelled(wire)
+    wanted = Conditions(prompt="news@2")
+    with pytest.raises(PromptWithdrawn, match="It loses numbers"):
+        asking.pinned(wanted)
+    kept = asking.pinned(wanted, withdrawn_too=True)
+    assert kept.prompt == "news@2"
+    assert asking.version(kept).id == "news@2"
+
+
+def test_what_was_accepted_for_a_draft_is_not_found_without_dev(wire: Wire) -> None:
+    """The summary then fails with a reason, and with no other version."""
+    with pytest.raises(NotFound, match="no released prompt"):
+        labelled(wire).version(Conditions(prompt="news@9+dirty.00000000"))
 
 
 # --- the window ------------------------------------------------------------------------------------------------------

@@ -39,6 +39,18 @@ def problems(**environ: str) -> str:
     return raised.value.detail
 
 
+@pytest.mark.parametrize(("given", "value"), [("true", True), ("1", True), ("False", False), ("0", False), ("", False)])
+def test_a_switch_is_true_or_false(given: str, value: bool) -> None:
+    """As a word or a digit, whatever its case; it is shown as it is written."""
+    loaded = load(Settings, environ={"PRECIS_PROMPTS_DEV": given})
+    assert loaded.settings.prompts_dev is value
+    (row,) = (row for row in render(loaded) if row.name == "prompts_dev")
+    assert row.value == str(value).lower()
+    assert "prompts_dev is 'perhaps' (environment PRECIS_PROMPTS_DEV); what fits is true or false." in problems(
+        PRECIS_PROMPTS_DEV="perhaps"
+    )
+
+
 def test_nothing_given_gives_the_defaults() -> None:
     """Without flags, environment and files every field has its default, and says so."""
     loaded = load(Settings, environ={})

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from service import __version__, bootstrap, data, logs
-from service.adapters import language, library, recordings, tokens
+from service.adapters import language, recordings, tokens
 from service.adapters.endpoint import Endpoint, Probe
 from service.adapters.store import Store
 from service.cli import EXIT_FAILED
-from service.core import contract, prompts
-from service.core.errors import EndpointError, NotFound, PrecisError
+from service.core import catalogue, contract
+from service.core.errors import EndpointError, PrecisError
 from service.core.wire import Rung
 from service.settings import Settings
 
@@ -140,15 +140,21 @@ async def _data(_: Settings) -> Finding:
 
 
 async def _prompts(settings: Settings) -> Finding:
-    loaded = await asyncio.to_thread(library.load, bootstrap.prompts_folder(settings))
+    loaded = await asyncio.to_thread(bootstrap.load_prompts, settings)
     names = {
-        kind: ", ".join(f"{one.front.name}@{one.front.version}" for one in versions) or "none"
+        kind: ", ".join(one.id for one in versions) or "none"
         for kind, versions in (("released", loaded.released), ("drafts", loaded.drafts))
     }
-    text = f"released: {names['released']}; drafts, not used: {names['drafts']}; in {loaded.folder}"
+    labels = [
+        f"{name}@{label} is {name}@{to}"
+        for name, found in sorted(loaded.catalogue.labels.items())
+        for label, to in sorted(found.items())
+    ]
+    drafts = "drafts" if settings.prompts_dev else "drafts, not used"
+    text = "; ".join([f"released: {names['released']}", f"{drafts}: {names['drafts']}", *labels, f"in {loaded.folder}"])
     try:
-        prompts.find(prompts.reference(settings.prompt), loaded.released)
-    except NotFound as error:
+        catalogue.resolve(settings.prompt, loaded.catalogue)
+    except PrecisError as error:
         needed = settings.base_url is not None or settings.endpoint_mode == "replay"
         return Finding("bad" if needed else "note", f"{text}. PRECIS_PROMPT is {settings.prompt}: {error.detail}")
     return Finding("good", text)

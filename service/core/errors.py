@@ -2,10 +2,12 @@
 
     PrecisError                     any error of the service
     ├── MalformedBody         400   the body does not decode
+    ├── ConflictingReference  400   a reference names two versions of a prompt
     ├── InvalidRequest        422   the body decodes and does not fit
     │   ├── NothingToRead     422   no text, or only masked text
     │   ├── UnreadableFile    422   an encrypted or broken PDF, DOCX or HTML page
-    │   └── NeedsModel        422   what is asked for needs a language model
+    │   ├── NeedsModel        422   what is asked for needs a language model
+    │   └── PromptWithdrawn   422   the prompt version was withdrawn, and takes no new summaries
     ├── NotFound              404   no such thing, or not yours
     ├── NotAcceptable         406   no representation that the caller accepts
     ├── TooLarge              413   over a size limit
@@ -72,6 +74,14 @@ class MalformedBody(PrecisError):
     title = "The body could not be decoded"
 
 
+class ConflictingReference(PrecisError):
+    """A reference names two versions of a prompt, such as a label and a number; only one can be meant."""
+
+    code = "conflicting_reference"
+    status = 400
+    title = "The reference names two versions"
+
+
 class InvalidRequest(PrecisError):
     """The body decodes and does not fit."""
 
@@ -99,6 +109,13 @@ class NeedsModel(InvalidRequest):
 
     code = "needs_model"
     title = "This needs a language model"
+
+
+class PromptWithdrawn(InvalidRequest):
+    """The prompt version was withdrawn: it can be read, and takes no new summaries."""
+
+    code = "prompt_withdrawn"
+    title = "The prompt version was withdrawn"
 
 
 class NotFound(PrecisError):

@@ -10,13 +10,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from service.core import contract
-from service.core.errors import BadPrompt, InvalidRequest, NotFound
+from service.core.errors import BadPrompt
 from service.core.types import Chunk, Message, PromptRef, Source, Stage, Value
 
 REQUIRED_STAGES: tuple[Stage, ...] = ("map", "merge", "repair")
@@ -28,10 +29,13 @@ VARIABLES: Mapping[Stage, frozenset[str]] = {
 }
 """What the user part of a stage is given; all of it has to be used. The system part is given nothing."""
 
+_FIELD_AT_FAULT = re.compile(r"unknown field `(\w+)`(?! - at)|at `\$\.(\w+)")
 _HEADING = re.compile(r"## (?P<stage>[a-z]+) (?P<part>system|user)\s*")
 _VARIABLE = re.compile(r"\{\{([^{}\n]*)\}\}")
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
-_REFERENCE = re.compile(r"(?P<name>[a-z][a-z0-9-]{0,60})(?:@(?P<version>[0-9]{1,6}))?")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
+"""Of a prompt."""
+DIRTY_DIGITS = 8
+"""Of the digest, in the id of a draft or an edited version."""
 # Characters that are not seen and change what a model reads: Unicode tags, supplementary variation selectors (which can
 # spell hidden text as well), bidi controls.
 _UNSEEN = re.compile("[\U000e0000-\U000e007f\U000e0100-\U000e01ef\u061c\u202a-\u202e\u2066-\u2069\u200e\u200f]")
@@ -56,7 +60,7 @@ class FrontMatter(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What stands above the stages of a version."""
 
     name: str
-    version: Annotated[int, Meta(ge=1)]
+    version: Annotated[int, Meta(ge=1, le=999_999)]
     change: str
     output: Literal["key-points/1"]
     order: contract.Order
@@ -71,14 +75,24 @@ class PromptVersion(Value, frozen=True, kw_only=True):
     stages: dict[Stage, Template]
     digest: str
     """SHA-256 over stages, parameters, order and the schemas of the contract; not over `change`."""
+    dirty: bool = False
+    """Whether it may still change: a draft, or a released version that was edited."""
+
+    @property
+    def id(self) -> str:
+        """What it is called everywhere: `news@3`, or `news@5+dirty.1a2b3c4d` while it may still change."""
+        dirty = f"+dirty.{self.digest[:DIRTY_DIGITS]}" if self.dirty else ""
+        return f"{self.front.name}@{self.front.version}{dirty}"
 
     @property
     def ref(self) -> PromptRef:
         """Its name, version and digest."""
-        return PromptRef(name=self.front.name, version=self.front.version, digest=self.digest)
+        return PromptRef(name=self.front.name, version=self.front.version, digest=self.digest, dirty=self.dirty)
 
 
-def parse(front: object, body: str, *, path: str, first_line: int) -> PromptVersion:
+def parse(
+    front: object, body: str, *, path: str, first_line: int, places: Mapping[str, int] = MappingProxyType({})
+) -> PromptVersion:
     """A version from its parsed front matter and the text below it.
 
     Args:
@@ -86,6 +100,7 @@ def parse(front: object, body: str, *, path: str, first_line: int) -> PromptVers
         body: the stages.
         path: of the file, for messages.
         first_line: number of the first line of `body` in the file.
+        places: line of each field of the front matter, for messages.
 
     Raises:
         BadPrompt: with file, line, and what to write.
@@ -94,9 +109,12 @@ def parse(front: object, body: str, *, path: str, first_line: int) -> PromptVers
         read = msgspec.convert(front, FrontMatter)
     except msgspec.ValidationError as error:
         fields = ", ".join(FrontMatter.__struct_fields__)
-        raise BadPrompt(f"{path}:1: the front matter does not fit: {error}. It has {fields}.") from None
-    if not _NAME.fullmatch(read.name):
-        raise BadPrompt(f"{path}:1: {read.name!r} is no name for a prompt; use small letters, digits and hyphens.")
+        named = _FIELD_AT_FAULT.search(str(error))
+        line = places.get((named[1] or named[2]) if named else "", 1)
+        raise BadPrompt(f"{path}:{line}: the front matter does not fit: {error}. It has {fields}.") from None
+    if not NAME.fullmatch(read.name):
+        at = f"{path}:{places.get('name', 1)}"
+        raise BadPrompt(f"{at}: {read.name!r} is no name for a prompt; use small letters, digits and hyphens.")
     stages = _stages(body, path, first_line)
     return PromptVersion(front=read, stages=stages, digest=digest(read, stages))
 
@@ -117,10 +135,11 @@ def digest(front: FrontMatter, stages: Mapping[Stage, Template]) -> str:
 def _stages(body: str, path: str, first_line: int) -> dict[Stage, Template]:
     parts = _parts(body, path, first_line)
     named = {stage for stage, _ in parts}
+    end = first_line + body.rstrip().count("\n")
     for stage in [*REQUIRED_STAGES, *(stage for stage in VARIABLES if stage in named)]:
         for part in ("system", "user"):
             if (stage, part) not in parts:
-                raise BadPrompt(f"{path}: the stage “## {stage} {part}” is missing. Add it.")
+                raise BadPrompt(f"{path}:{end}: the stage “## {stage} {part}” is missing. Add it below this line.")
     for (stage, part), (number, lines) in parts.items():
         _check_variables(lines, VARIABLES[stage] if part == "user" else frozenset(), path, number)
     return {
@@ -194,39 +213,6 @@ def messages(version: PromptVersion, stage: Stage, variables: Mapping[str, str])
 def schema_text(stage: Stage, order: contract.Order) -> str:
     """The schema as the messages state it, for endpoints that ignore `response_format`."""
     return json.dumps(contract.schema(stage, order), ensure_ascii=False)
-
-
-# --- references ------------------------------------------------------------------------------------------------------
-
-
-class Reference(Value, frozen=True, kw_only=True):
-    """What a caller names: a prompt, and a version of it; the highest released one where none is named."""
-
-    name: str
-    version: int | None
-
-
-def reference(text: str) -> Reference:
-    """Read `news` or `news@2`; raises InvalidRequest.
-
-    >>> reference("news@2").version
-    2
-    """
-    match = _REFERENCE.fullmatch(text)
-    if match is None:
-        raise InvalidRequest(f"{text[:80]!r} is no reference to a prompt. Write a name, such as news, or news@2.")
-    return Reference(name=match["name"], version=int(match["version"]) if match["version"] else None)
-
-
-def find(wanted: Reference, versions: Sequence[PromptVersion]) -> PromptVersion:
-    """The version that a reference means; raises NotFound, naming what there is."""
-    named = [version for version in versions if version.front.name == wanted.name]
-    found = [version for version in named if wanted.version in (None, version.front.version)]
-    if found:
-        return max(found, key=lambda version: version.front.version)
-    there = ", ".join(f"{version.front.name}@{version.front.version}" for version in versions) or "none"
-    asked = wanted.name if wanted.version is None else f"{wanted.name}@{wanted.version}"
-    raise NotFound(f"There is no released prompt {asked}. There are: {there}.")
 
 
 # --- what a document looks like to a model ---------------------------------------------------------------------------

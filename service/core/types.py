@@ -111,6 +111,8 @@ class Conditions(Value, frozen=True, kw_only=True):
 
     prompt: str | None = None
     """A reference such as `news@1`; the configured one where missing. Pinned when the summary is accepted."""
+    label: str | None = None
+    """The label that the prompt was asked for by, as it is pinned to a version."""
     model: str | None = None
     budget: Budget = Budget()
     fallback: Literal["extractive"] | None = None
@@ -540,6 +542,9 @@ class PromptRef(Value, frozen=True, kw_only=True):
     version: int
     digest: str
     label: str | None = None
+    """The one that the version was asked for by."""
+    dirty: bool = False
+    """Whether it was a draft, or a released version that was edited: it may say something else by now."""
 
 
 class Manifest(Value, frozen=True, kw_only=True):

@@ -85,7 +85,7 @@ class Calls:
         """The request, and the tokens of its prompt."""
         front = self.model.prompt.front
         request = CompletionRequest(
-            prompt=f"{front.name}@{front.version}",
+            prompt=self.model.prompt.id,
             stage=stage,
             messages=prompts.messages(self.model.prompt, stage, variables()),
             schema_name=f"key_points_{stage}",

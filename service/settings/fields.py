@@ -80,13 +80,17 @@ class Settings(Configured, frozen=True, kw_only=True):
 
     models: Annotated[str, Meta(description="Other models that a request may name, separated by commas.")] = ""
 
-    prompt: Annotated[str, Meta(min_length=1, description="Prompt, or version of one, used unless a request says.")] = (
-        "news"
-    )
+    prompt: Annotated[
+        str, Meta(min_length=1, description="Prompt, version of one, or label, used unless a request says.")
+    ] = "news"
 
     prompts_dir: Annotated[
         str | None, Meta(description="Folder of prompts in place of those that come with the service.")
     ] = None
+
+    prompts_dev: Annotated[
+        bool, Meta(description="Whether drafts and edited versions of prompts may be used; results then say `dirty`.")
+    ] = False
 
     endpoint_mode: Annotated[
         Literal["live", "record", "replay"],

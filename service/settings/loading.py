@@ -204,6 +204,8 @@ def _fits(kind: inspect.Type) -> str:
             return "a number" + _range(least, most)
         case inspect.StrType(min_length=least):
             return "a text that is not empty" if least else "a text"
+        case inspect.BoolType():
+            return "true or false"
         case inspect.LiteralType(values=values):
             return "one of " + ", ".join(map(str, values))
         case inspect.UnionType(types=kinds):
@@ -230,6 +232,8 @@ def _without_password(text: str) -> str:
 
 
 def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return NOT_SET if value is None else str(value)
 
 

@@ -47,7 +47,7 @@ def misfit(message: str, struct: type[msgspec.Struct], *, query: bool = False) -
     pointer = pointer.removeprefix("/") if query else pointer
     unknown = re.search(r"unknown field `(.*)`", what, re.DOTALL)
     if unknown:
-        known = [field.name for field in kind.fields] if isinstance(kind, inspect.StructType) else []
+        known = [field.encode_name for field in kind.fields] if isinstance(kind, inspect.StructType) else []
         return _unknown(cut(unknown[1]), known, pointer, query=query)
     detail = cut(_fault(what, pointer, kind, query=query))
     return InvalidRequest(f"A field does not fit: {detail}.", errors=(FieldError(pointer, detail),))

@@ -54,7 +54,7 @@ def test_a_version_is_a_draft_until_it_is_released(folder: Path) -> None:
     release(folder, draft)
     assert numbers(folder) == ([1], [])
     assert read_lock(folder) == {"news": {"1": draft.digest}}
-    assert sorted(path.name for path in folder.iterdir()) == ["lock.json", "news"]
+    assert sorted(path.name for path in folder.iterdir()) == ["history.jsonl", "lock.json", "news"]
 
 
 def test_releasing_keeps_what_is_released_and_is_the_same_twice(folder: Path) -> None:
@@ -77,6 +77,7 @@ def test_an_edited_released_version_is_refused_with_both_digests(folder: Path) -
     detail = refusal(folder)
     edited = V1.replace("You summarise news", "You summarise articles")
     (folder / "lock.json").rename(folder / "aside.json")
+    (folder / "history.jsonl").unlink()
     write(folder, "news/v1.md", edited)
     (new,) = load(folder).drafts
     assert all(part in detail for part in ("news/v1.md", old.digest[:12], new.digest[:12], "write a new version"))
@@ -115,13 +116,32 @@ def test_a_released_version_that_is_gone_is_refused(folder: Path) -> None:
     assert "v1.md is gone, but news@1 is released. Restore it." in refusal(folder)
 
 
-@pytest.mark.parametrize("name", ["news/v2.md", "news/version1.md", "news/v01.md", "other/v1.md"])
-def test_a_version_in_the_wrong_place_is_refused(folder: Path, name: str) -> None:
-    """So two files never have one number; the message says where it belongs and what else to do."""
+@pytest.mark.parametrize(
+    ("name", "line", "remedy"),
+    [
+        ("news/v2.md", 3, "write `version: 2`, the number of its file"),
+        ("news/version1.md", 3, "give the version another number"),
+        ("news/v01.md", 3, "give the version another number"),
+        ("other/v1.md", 2, "write `name: other`, the name of its folder"),
+    ],
+)
+def test_a_version_in_the_wrong_place_is_refused(folder: Path, name: str, line: int, remedy: str) -> None:
+    """The message names the line of the name or number, where the version belongs, and what to write instead."""
     write(folder, name, V1)
     detail = refusal(folder)
-    assert f"{folder / name}:1: version 1 of news belongs into news/v1.md" in detail
-    assert "Move the file, or give the version" in detail
+    assert f"{folder / name}:{line}: version 1 of news belongs into news/v1.md" in detail
+    assert f"Move the file, or {remedy}" in detail
+
+
+def test_two_versions_never_have_one_number(folder: Path) -> None:
+    """Two files that both say version 2 do not load: which of them would news@2 be?"""
+    second = V1.replace("version: 1", "version: 2")
+    write(folder, "news/v2.md", second)
+    write(folder, "news/v3.md", second)
+    detail = refusal(folder)
+    assert f"{folder / 'news/v3.md'}:3: version 2 of news belongs into news/v2.md, which is there as well" in detail
+    assert "two versions cannot have one number" in detail
+    assert "write `version: 3`" in detail
 
 
 @pytest.mark.parametrize(
@@ -133,6 +153,11 @@ def test_a_version_in_the_wrong_place_is_refused(folder: Path, name: str) -> Non
         ("---\nname: news\nversion: [\n---\n", "the front matter does not parse"),
         ("---\nname: news\nversion: 2\n---\n", "v2.md:1: the front matter does not fit"),
         (V1.replace("version: 1", "version: 2").replace("{{request}}", "{{wish}}", 1), "{{wish}} is not a variable"),
+        (V1.replace("version: 1", "version: two"), "v2.md:3: the front matter does not fit"),
+        (V1.replace("version: 1", "version: 2\nversion: 2"), "v2.md:4: `version` stands in line 3 too"),
+        (V1.replace("version: 1", "version: 2\ncolour: 2026-13-45"), "month must be in 1..12"),
+        (V1.replace("version: 1", "version: 2\ncolour: red"), "v2.md:4: the front matter does not fit"),
+        (V1.replace("version: 1", "version: 2").split("## repair system")[0], "“## repair system” is missing. Add it"),
     ],
 )
 def test_a_file_that_does_not_parse_is_refused_with_its_place(folder: Path, text: str, words: str) -> None:

@@ -7,19 +7,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from service.core import grounding
-from service.core.errors import BadPrompt, InvalidRequest, NotFound
+from service.core.errors import BadPrompt
 from service.core.prompts import (
     VARIABLES,
     PromptVersion,
     clean,
     document_block,
-    find,
     messages,
     parse,
     pieces,
-    reference,
     schema_text,
 )
 from service.core.types import Chunk, Document, DraftQuote, Evidence, MaskedSpan, Sentence, Source, Span, Stage
@@ -134,7 +133,10 @@ def test_the_digest_does_not_depend_on_the_order_of_stages_in_the_file() -> None
         (BODY.replace("{{request}}\n", "{{ request }}\n"), ["news/v1.md:15: {{ request }}", "{{request}}"]),
         (BODY.replace("{{request}}\n", ""), ["news/v1.md:13", "does not use {{request}}", "Put it"]),
         (BODY.replace("You merge.", "You merge {{key_points}}."), ["news/v1.md:19", "there are: none"]),
-        (BODY.split("## repair system", maxsplit=1)[0], ["news/v1.md", "## repair system", "Add it"]),
+        (
+            BODY.split("## repair system", maxsplit=1)[0],
+            ["news/v1.md:22", "## repair system", "Add it below this line"],
+        ),
         (BODY + "## conflicts system\nYou compare.\n", ["## conflicts user", "Add it"]),
         (BODY.replace("## map user", "## map users"), ["news/v1.md:13", "## STAGE user", "use ### for headings"]),
         (BODY.replace("## map user", "## mapping user"), ["news/v1.md:13", "map, merge, repair, conflicts"]),
@@ -155,6 +157,7 @@ def test_a_body_that_does_not_fit_is_refused_with_line_and_remedy(body: str, wor
     [
         ({"version": "one"}, ["$.version"]),
         ({"version": 0}, ["$.version"]),
+        ({"version": 1_000_000}, ["$.version"]),
         ({"order": "best_first"}, ["$.order"]),
         ({"output": "key-points/2"}, ["$.output"]),
         ({"params": {"max_output_tokens": 0}}, ["max_output_tokens"]),
@@ -169,6 +172,18 @@ def test_front_matter_that_does_not_fit_is_refused_by_field(front: dict[str, Any
     with pytest.raises(BadPrompt) as raised:
         version(**front)
     assert [word for word in ["news/v1.md:1", *words] if word not in raised.value.detail] == []
+
+
+@pytest.mark.parametrize(
+    ("front", "line"),
+    [({"version": 0}, 3), ({"name": "News"}, 2), ({"params": {"max_output_tokens": 0}}, 4), ({"colour": "red"}, 5)],
+)
+def test_the_line_of_the_field_is_named_where_it_is_known(front: dict[str, Any], line: int) -> None:
+    """So that an editor goes there."""
+    places = {"name": 2, "version": 3, "params": 4, "colour": 5}
+    with pytest.raises(BadPrompt) as raised:
+        parse({**FRONT, **front}, BODY, path="news/v1.md", first_line=10, places=places)
+    assert raised.value.detail.startswith(f"news/v1.md:{line}: ")
 
 
 @pytest.mark.parametrize("front", [None, [], "name: news", 5])
@@ -212,29 +227,16 @@ def test_the_schema_in_the_messages_is_the_one_of_the_order() -> None:
     )
 
 
-# --- references ------------------------------------------------------------------------------------------------------
+# --- names -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_reference_names_a_prompt_and_perhaps_a_version() -> None:
-    """Without a version, the highest is meant, by number and not by letters."""
-    versions = [version(version=number) for number in (2, 10, 9)]
-    assert find(reference("news"), versions).front.version == 10
-    assert find(reference("news@9"), versions).front.version == 9
-
-
-@pytest.mark.parametrize("text", ["", "News", "news@", "news@v1", "news@1 ", "news\n", "news@1\n", "a" * 62, "news@-1"])
-def test_what_is_no_reference_is_refused(text: str) -> None:
-    """The message says what a reference looks like."""
-    with pytest.raises(InvalidRequest, match="news@2"):
-        reference(text)
-
-
-def test_a_version_that_is_not_there_is_answered_with_those_that_are() -> None:
-    """So that nobody has to guess."""
-    with pytest.raises(NotFound, match=r"no released prompt news@3. There are: news@1"):
-        find(reference("news@3"), [version()])
-    with pytest.raises(NotFound, match="There are: none"):
-        find(reference("news"), [])
+def test_a_version_that_may_still_change_is_called_by_its_digest_as_well() -> None:
+    """A released one is news@3; a draft or an edited one has the first 8 digits of what it says now."""
+    released = version(version=3)
+    draft = replace(released, dirty=True)
+    assert (released.id, draft.id) == ("news@3", f"news@3+dirty.{draft.digest[:8]}")
+    assert (released.ref.dirty, draft.ref.dirty) == (False, True)
+    assert (draft.ref.name, draft.ref.version, draft.ref.digest, draft.ref.label) == ("news", 3, draft.digest, None)
 
 
 # --- documents -------------------------------------------------------------------------------------------------------

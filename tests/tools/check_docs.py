@@ -144,12 +144,12 @@ def _named(words: Iterable[str]) -> Iterator[str]:
         if word.startswith("-") and len(word) > 1:
             if word.partition("=")[0] not in {*options, "-h", "--help"}:
                 yield f"`precis` has no option {word}"
-        elif len(known) == 1:
-            if word not in precis.commands:
+        elif isinstance(group := known[-1], click.Group):
+            if word not in group.commands:
                 if re.fullmatch("[a-z-]+", word):
                     yield f"`precis` has no command {word}"
                 return
-            known.append(precis.commands[word])
+            known.append(group.commands[word])
 
 
 def target_faults(text: str, makefile: Path) -> Iterator[str]:
