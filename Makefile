@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := service tests bench
 
-.PHONY: help demo test check format bench lock wheel serve clean
+.PHONY: help demo compare test check format bench lock wheel serve clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,11 @@ $(READY): requirements/dev.lock
 
 demo: $(READY)  ## summarise the three sample articles
 	@$(BIN)/precis summarise seeds/*.txt
+
+compare: $(READY)  ## compare news@1 to news@3 over the sample articles, from recordings, as a page
+	@mkdir -p build
+	@$(BIN)/precis compare seeds/*.txt --prompts news@1,news@2,news@3 --replay tests/recordings \
+	  --reference tests/references --out build/comparison.html
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest

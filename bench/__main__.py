@@ -1,6 +1,6 @@
 """`python -m bench`: every benchmark, in four minutes, each with what it should reach."""
 
-from bench import chunking, endpoint, grounding, processes, summaries
+from bench import chunking, comparing, endpoint, grounding, processes, summaries
 
 
 def main() -> None:
@@ -15,6 +15,8 @@ def main() -> None:
     grounding.main()
     print()
     endpoint.main()
+    print()
+    comparing.main()
     print()
     processes.main()
 

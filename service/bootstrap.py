@@ -15,6 +15,7 @@ from service.adapters import language, library, recordings, tokens
 from service.adapters.endpoint import Endpoint, EndpointSettings, Overrides, network, open_transport, pinned
 from service.adapters.store import Store
 from service.asking import Asking, Prices
+from service.core.catalogue import Catalogue
 from service.core.errors import BadSettings
 from service.jobs import Jobs
 from service.pipeline import Tools
@@ -40,21 +41,15 @@ async def open_jobs(settings: Settings) -> AsyncIterator[Jobs]:
     """
     await asyncio.to_thread(tokens.verify, settings.encoding, tokens.VOCABULARIES)
     async with AsyncExitStack() as stack:
-        asking = await stack.enter_async_context(open_asking(settings))
+        prompts = (await asyncio.to_thread(load_prompts, settings)).catalogue
+        asking = await stack.enter_async_context(open_asking(settings, prompts))
         store = await Store.open(settings.database_url)
         stack.push_async_callback(store.close)
         jobs = Jobs(
             store=store,
-            tools=Tools(
-                split_sentences=language.split_sentences,
-                detect_language=language.detect_language,
-                token_ends=lambda text: _vocabulary(settings.encoding).ends(text),
-                encoding=settings.encoding,
-                chunk_tokens=settings.chunk_tokens,
-                slots=settings.slots,
-                service_version=__version__,
-            ),
+            tools=tools(settings),
             asking=asking,
+            catalogue=prompts,
             concurrency=settings.concurrency,
             max_documents=settings.max_documents,
         )
@@ -64,10 +59,24 @@ async def open_jobs(settings: Settings) -> AsyncIterator[Jobs]:
             await jobs.close(drain_s=settings.drain_s)
 
 
+def tools(settings: Settings) -> Tools:
+    """What the pipeline needs from outside."""
+    return Tools(
+        split_sentences=language.split_sentences,
+        detect_language=language.detect_language,
+        token_ends=lambda text: _vocabulary(settings.encoding).ends(text),
+        encoding=settings.encoding,
+        chunk_tokens=settings.chunk_tokens,
+        slots=settings.slots,
+        service_version=__version__,
+    )
+
+
 @asynccontextmanager
-async def open_asking(settings: Settings) -> AsyncIterator[Asking | None]:
-    """The configured endpoint with its prompts; None where none is configured."""
-    loaded = await asyncio.to_thread(library.load, prompts_folder(settings))
+async def open_asking(settings: Settings, prompts: Catalogue | None = None) -> AsyncIterator[Asking | None]:
+    """The configured endpoint with its prompts, loaded where they are not given; None where none is configured."""
+    if prompts is None:
+        prompts = (await asyncio.to_thread(load_prompts, settings)).catalogue
     if settings.base_url is None and settings.endpoint_mode != "replay":
         yield None
         return
@@ -81,7 +90,7 @@ async def open_asking(settings: Settings) -> AsyncIterator[Asking | None]:
             url=network.shown(configured) if settings.endpoint_mode != "replay" else "replayed recordings",
             model=configured.model,
             models=tuple(name.strip() for name in settings.models.split(",") if name.strip()),
-            versions=loaded.released,
+            catalogue=prompts,
             prompt=settings.prompt,
             count=vocabulary.count,
             token_ends=vocabulary.ends,
@@ -101,6 +110,11 @@ async def open_asking(settings: Settings) -> AsyncIterator[Asking | None]:
                     context_window=endpoint.context_window(),
                 ),
             )
+
+
+def load_prompts(settings: Settings) -> library.Library:
+    """The prompts of the configured folder; raises BadPrompt and BadSettings."""
+    return library.load(prompts_folder(settings), dev=settings.prompts_dev)
 
 
 def prompts_folder(settings: Settings) -> Path:

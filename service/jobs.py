@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from service import pipeline
 from service.adapters.store import Failure, Page, Status, Store, StoredSummary, new_id
 from service.asking import Asking
+from service.core.catalogue import Catalogue
 from service.core.errors import (
     EndpointError,
     EndpointUnavailable,
@@ -41,6 +42,7 @@ log = structlog.stdlib.get_logger(__name__)
 TENANT = "local"
 """Whose summaries are made and seen, as long as callers are not told apart."""
 AS_CONFIGURED = Conditions()
+NO_PROMPTS = Catalogue()
 FINISHED: frozenset[Status] = frozenset({"succeeded", "partial", "failed"})
 
 
@@ -55,14 +57,17 @@ class Jobs:
         concurrency: int,
         max_documents: int,
         asking: Asking | None = None,
+        catalogue: Catalogue = NO_PROMPTS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.store = store
-        self._tools = tools
-        self._asking = asking
+        self.tools = tools
+        self.asking = asking
+        self.catalogue = catalogue
+        self.concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._max_documents = max_documents
-        self._now = now
+        self.now = now
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
@@ -81,31 +86,54 @@ class Jobs:
             NotFound: there is no such prompt.
             StoreUnavailable: the row could not be committed.
         """
-        pinned = self._pinned(conditions)
-        self._check_sizes(documents)
-        await pipeline.check(documents, options, tools=self._tools, model=self._asking is not None)
-        summary = StoredSummary(
-            tenant=tenant,
-            id=new_id(),
-            status="queued",
-            options=options,
-            conditions=pinned,
-            created_at=self._now(),
-        )
+        pinned = self.pinned(conditions)
+        await self.check(documents, options)
+        summary = self.accepted(tenant, options, pinned)
         await self.store.add(summary, documents)
         self._begin(tenant, summary.id)
         return summary
 
+    async def check(self, documents: Sequence[Document], options: Options) -> None:
+        """Refuse documents or options that do not fit, as `submit` does; raises InvalidRequest."""
+        self._check_sizes(documents)
+        await pipeline.check(documents, options, tools=self.tools, model=self.asking is not None)
+
+    def accepted(
+        self, tenant: str, options: Options, conditions: Conditions, *, comparison: str | None = None
+    ) -> StoredSummary:
+        """The row of a summary that is to be made, not stored yet; its conditions are pinned."""
+        return StoredSummary(
+            tenant=tenant,
+            id=new_id(),
+            status="queued",
+            options=options,
+            conditions=conditions,
+            comparison=comparison,
+            created_at=self.now(),
+        )
+
+    async def work(self, tenant: str, summary: str) -> StoredSummary:
+        """Work on a stored summary until it is finished; raises NotFound where it was deleted meanwhile."""
+        self._begin(tenant, summary)
+        if (task := self._tasks.get((tenant, summary))) is not None:
+            await asyncio.wait({task})
+        return await self.get(tenant, summary)
+
     async def plan(
-        self, documents: Sequence[Document], options: Options, conditions: Conditions = AS_CONFIGURED
+        self,
+        documents: Sequence[Document],
+        options: Options,
+        conditions: Conditions = AS_CONFIGURED,
+        *,
+        withdrawn_too: bool = False,
     ) -> RequestPlan:
         """What a summary would take; nothing is stored or sent. Raises as `submit` does."""
-        pinned = self._pinned(conditions)
+        pinned = self.pinned(conditions, withdrawn_too=withdrawn_too)
         self._check_sizes(documents)
-        if self._asking is None:
-            return await pipeline.plan(documents, options, tools=self._tools)
-        model = self._asking.model(pinned, _nothing_sent)
-        return await pipeline.plan(documents, options, tools=self._tools, model=model, price=self._asking.prices.of)
+        if self.asking is None:
+            return await pipeline.plan(documents, options, tools=self.tools)
+        model = self.asking.model(pinned, _nothing_sent)
+        return await pipeline.plan(documents, options, tools=self.tools, model=model, price=self.asking.prices.of)
 
     async def wait(self, tenant: str, summary: str, *, wait_s: float) -> StoredSummary:
         """The summary once it is finished, or as it is after `wait_s` seconds.
@@ -144,10 +172,13 @@ class Jobs:
 
     async def delete(self, tenant: str, summary: str) -> None:
         """Remove a summary, its result and its documents; raises NotFound."""
-        task = self._tasks.get((tenant, summary))
         if not await self.store.delete(tenant, summary):
             raise _no_summary(summary)
-        if task is not None:
+        self.drop(tenant, summary)
+
+    def drop(self, tenant: str, summary: str) -> None:
+        """Stop working on a summary, as it was deleted."""
+        if (task := self._tasks.get((tenant, summary))) is not None:
             task.cancel()
 
     async def resume(self) -> int:
@@ -206,7 +237,7 @@ class Jobs:
                 )
 
     async def _summarise(self, tenant: str, summary: str) -> None:
-        if not await self.store.start(tenant, summary, self._now()):
+        if not await self.store.start(tenant, summary, self.now()):
             return
         stored = await self.get(tenant, summary)
         documents = await self.store.documents(tenant, summary)
@@ -218,13 +249,13 @@ class Jobs:
                 f"to {gap.end} of {gap.document}: {gap.detail}"
             )
         status: Literal["succeeded", "partial"] = "partial" if result.gaps else "succeeded"
-        await self.store.finish(tenant, summary, status=status, result=result, at=self._now())
+        await self.store.finish(tenant, summary, status=status, result=result, at=self.now())
 
     async def _result(self, stored: StoredSummary, documents: Sequence[Document]) -> SummaryResult:
         """The summary by the configured endpoint, by the extractive engine where there is none or it may stand in."""
         if stored.conditions.prompt is None:
             # Accepted while no endpoint was configured, and so without calls.
-            return await pipeline.summarise(documents, stored.options, tools=self._tools)
+            return await pipeline.summarise(documents, stored.options, tools=self.tools)
         try:
             return await self._asked(stored, documents)
         except EndpointError as error:
@@ -232,7 +263,7 @@ class Jobs:
                 raise
             log.warning("summary_falls_back", summary=stored.id, code=error.code)
             try:
-                result = await pipeline.summarise(documents, stored.options, tools=self._tools)
+                result = await pipeline.summarise(documents, stored.options, tools=self.tools)
             except NeedsModel:
                 # What is asked for only a model can do: then the endpoint's fault is what there is to say.
                 raise error from None
@@ -242,23 +273,37 @@ class Jobs:
     async def _asked(self, stored: StoredSummary, documents: Sequence[Document]) -> SummaryResult:
         """The summary by the configured endpoint; raises EndpointError."""
         conditions = stored.conditions
-        if self._asking is None:
+        if self.asking is None:
             raise EndpointUnavailable(
                 f"The summary was accepted for {conditions.prompt}, and no endpoint is configured any more. Set "
                 "PRECIS_BASE_URL and PRECIS_MODEL again, and ask anew."
             )
-        await self._asking.look(conditions)
-        complete = await self._asking.for_summary(self.store, stored.tenant, stored.id, conditions)
+        version = self.asking.version(conditions)
+        log.info("summary_asked", summary=stored.id, version=version.id, digest=version.digest, label=conditions.label)
+        await self.asking.look(conditions)
+        complete = await self.asking.for_summary(self.store, stored.tenant, stored.id, conditions)
         engaged = pipeline.Engaged(
-            model=self._asking.model(conditions, complete), endpoint=self._asking.url, name=conditions.model or ""
+            model=self.asking.model(conditions, complete),
+            endpoint=self.asking.url,
+            name=conditions.model or "",
+            label=conditions.label,
         )
-        result = await pipeline.summarise(documents, stored.options, tools=self._tools, engaged=engaged)
-        return replace(result, usage=replace(result.usage, cost=self._asking.cost(result.usage)))
+        result = await pipeline.summarise(documents, stored.options, tools=self.tools, engaged=engaged)
+        return replace(result, usage=replace(result.usage, cost=self.asking.cost(result.usage)))
 
-    def _pinned(self, conditions: Conditions) -> Conditions:
-        """The conditions as the configured endpoint can keep them."""
-        if self._asking is not None:
-            return self._asking.pinned(conditions)
+    def pinned(self, conditions: Conditions, *, withdrawn_too: bool = False) -> Conditions:
+        """The conditions as the configured endpoint can keep them.
+
+        Args:
+            conditions: as they were asked for.
+            withdrawn_too: whether a withdrawn prompt version may be used once more.
+
+        Raises:
+            InvalidRequest: they do not fit, or need a model where none is configured.
+            NotFound: there is no such prompt.
+        """
+        if self.asking is not None:
+            return self.asking.pinned(conditions, withdrawn_too=withdrawn_too)
         asked = [name for name in ("prompt", "model") if getattr(conditions, name) is not None]
         if asked:
             raise NeedsModel(
@@ -271,7 +316,7 @@ class Jobs:
     async def _fail(self, tenant: str, summary: str, error: PrecisError) -> None:
         failure = Failure(code=error.code, status=error.status, title=error.title, detail=error.detail)
         try:
-            await self.store.finish(tenant, summary, status="failed", error=failure, at=self._now())
+            await self.store.finish(tenant, summary, status="failed", error=failure, at=self.now())
         except PrecisError as unwritten:
             # The row stays unfinished, so the next start takes it up again.
             log.exception("summary_failure_not_stored", summary=summary, code=error.code, store=unwritten.detail)

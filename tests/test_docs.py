@@ -72,6 +72,8 @@ def test_every_setting_is_documented() -> None:
         ("README.md", "--each", "--length tiny", "'tiny' is not one of"),
         ("README.md", "`precis summarise --json`", "`precis summarise --jsn`", "has no option --jsn"),
         ("README.md", "`precis serve", "`precis server", "has no command server"),
+        ("README.md", "`precis summarise --json`", "`precis prompts lst`", "has no command lst"),
+        ("README.md", "`precis summarise --json`", "`precis prompts show --because`", "has no option --because"),
         ("README.md", "make demo  #", "make demonstration  #", "`make demonstration` is not in the Makefile"),
         ("CHANGELOG.md", "# Changelog", "# Changes", "the first line is `# Changelog`"),
         ("CHANGELOG.md", "## [Unreleased]\n\n", "", "the first version is `## [Unreleased]`"),

@@ -55,7 +55,7 @@ def opened(tmp_path: Path) -> Opened:
     async def opening(detect: Callable[[str], str | None] | None = None, concurrency: int = 2) -> AsyncIterator[Jobs]:
         settings = Settings(database_url=f"sqlite:///{tmp_path}/precis.db", concurrency=concurrency)
         async with bootstrap.open_jobs(settings) as jobs:
-            tools = jobs._tools if detect is None else replace(jobs._tools, detect_language=detect)
+            tools = jobs.tools if detect is None else replace(jobs.tools, detect_language=detect)
             made = Jobs(store=jobs.store, tools=tools, concurrency=concurrency, max_documents=3, now=lambda: NOON)
             async with made:
                 yield made

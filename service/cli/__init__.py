@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from service import __version__
+from service.cli.prompts_commands import prompts_group
 from service.core.errors import BadSettings, PrecisError
 
 if TYPE_CHECKING:
@@ -80,6 +81,13 @@ def settings(context: click.Context, **flags: object) -> "Loaded[Settings]":
     )
 
 
+def _endpoint_mode(record: str | None, replay: str | None) -> str | None:
+    """What the two flags ask for; raises a usage error where both are given."""
+    if record and replay:
+        raise click.UsageError("--record and --replay exclude one another.")
+    return "record" if record else "replay" if replay else None
+
+
 def _bounded(_: click.Context, __: click.Parameter, focus: str | None) -> str | None:
     """The focus within the bounds that the API keeps."""
     if focus is not None and not 1 <= len(focus) <= LONGEST_FOCUS:
@@ -121,7 +129,8 @@ def precis(context: click.Context, config: str | None, database_url: str | None,
     metavar="CODE",
     help="Language of the summary, such as en; another than the text's needs a model.",
 )
-@click.option("--prompt", metavar="NAME[@N]", help="Prompt, or version of one, that a model is sent.")
+@click.option("--prompt", metavar="NAME[@REF]", help="Prompt, version (news@2) or label that a model is sent.")
+@click.option("--dev", is_flag=True, help="Drafts and edited versions may be used, marked as dirty.")
 @click.option("--model", metavar="NAME", help="Model, of those that PRECIS_MODELS allows.")
 @click.option("--strict", is_flag=True, help="Fail where a part could not be read.")
 @click.option("--fallback", type=click.Choice(["extractive"]), help="What to do when the endpoint fails.")
@@ -136,14 +145,14 @@ def precis(context: click.Context, config: str | None, database_url: str | None,
     help="Write there; .txt, .md, .html and .json choose the form.",
 )
 @click.pass_context
-def run_summarise(context: click.Context, /, record: str | None, replay: str | None, **arguments: object) -> int:
+def run_summarise(
+    context: click.Context, /, record: str | None, replay: str | None, dev: bool, **arguments: object
+) -> int:
     """Summarise FILEs (text, Markdown, HTML, PDF, DOCX; - is standard input)."""
     from service.cli import summarise as command
 
-    if record and replay:
-        raise click.UsageError("--record and --replay exclude one another.")
-    mode = "record" if record else "replay" if replay else None
-    loaded = settings(context, endpoint_mode=mode, recordings_dir=record or replay)
+    mode = _endpoint_mode(record, replay)
+    loaded = settings(context, endpoint_mode=mode, recordings_dir=record or replay, prompts_dev=dev or None)
     return command.run(loaded, command.Arguments(**arguments))  # type: ignore[arg-type]
 
 
@@ -158,15 +167,83 @@ def run_evaluate(summary: str, reference: str | None, as_json: bool) -> int:
     return command.run(summary, reference, as_json=as_json)
 
 
+@precis.command(
+    "compare",
+    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 endpoint, 4 time; with --gate: 0 pass, 10 regression, "
+    "11 inconclusive, 12 not comparable.",
+)
+@click.argument("files", nargs=-1, metavar="[FILE...]")
+@click.option("--prompts", metavar="A,B[,...]", help="Versions, such as news@1,news@3; the first is the baseline.")
+@click.option(
+    "--summary", "summaries", multiple=True, metavar="FILE", help="Compare summaries in JSON; no call is made."
+)
+@click.option("--from", "again", metavar="FILE", help="Draw a comparison in JSON again; no call is made.")
+@click.option("--together", is_flag=True, help="One summary over all files, not one for each.")
+@click.option("--repeat", type=click.IntRange(1, 10), default=1, show_default=True, help="Ask each version so often.")
+@click.option("--reference", "references", multiple=True, metavar="DIR", help="What readers noted: a folder or a file.")
+@click.option("--metric", metavar="NAME", help="The one that the verdict is about, named beforehand.")
+@click.option("--length", type=click.Choice(LENGTHS), default="standard", show_default=True)
+@click.option("--model", metavar="NAME", help="Model, of those that PRECIS_MODELS allows.")
+@click.option("--record", metavar="DIR", help="Write down there what the endpoint answers.")
+@click.option("--replay", metavar="DIR", help="Answer from recordings, without a network.")
+@click.option("--dev", is_flag=True, help="Drafts and edited versions may be used, marked as dirty.")
+@click.option("--plan", "plan_only", is_flag=True, help="Only say what it would take.")
+@click.option("--gate", is_flag=True, help="Exit with 0 only where the last version may replace the first.")
+@click.option("--margin", "margins", multiple=True, metavar="METRIC=X", help="Gate: how much worse a metric may be.")
+@click.option("--max-words", type=click.FloatRange(0), metavar="N", help="Gate: most words of an abstract, on average.")
+@click.option(
+    "--max-cost", type=click.FloatRange(0), metavar="X", help="Gate: most that a summary may cost, on average."
+)
+@click.option("--max-latency", type=click.FloatRange(0), metavar="SECONDS", help="Gate: most at the 95th percentile.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "-o",
+    "--out",
+    "output",
+    multiple=True,
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write there too; .html, .md, .json, .csv, .xml (JUnit) and .txt choose the form.",
+)
+@click.pass_context
+def run_compare(context: click.Context, /, record: str | None, replay: str | None, dev: bool, **given: Any) -> int:
+    """Compare prompt versions over FILEs, fact by fact."""
+    from service.cli import compare as command
+    from service.core.comparison import Rules
+
+    mode = _endpoint_mode(record, replay)
+    loaded = settings(context, endpoint_mode=mode, recordings_dir=record or replay, prompts_dev=dev or None)
+    prompts = tuple(name.strip() for name in (given.pop("prompts") or "").split(",") if name.strip())
+    rules = Rules(
+        margins=_margins(given.pop("margins")),
+        max_words=given.pop("max_words"),
+        max_cost=given.pop("max_cost"),
+        max_latency_s=given.pop("max_latency"),
+    )
+    return command.run(loaded, command.Arguments(prompts=prompts, rules=rules, **given))
+
+
+def _margins(given: Sequence[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for one in given:
+        name, _, value = one.partition("=")
+        try:
+            found[name.strip()] = abs(float(value))
+        except ValueError:
+            raise click.UsageError(f"--margin {one}: write METRIC=NUMBER, such as must_recall=0.05.") from None
+    return found
+
+
 @precis.command("serve")
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on.")
+@click.option("--dev", is_flag=True, help="Drafts and edited versions of prompts may be used, marked as dirty.")
 @click.pass_context
-def run_serve(context: click.Context, host: str | None, port: int | None) -> int:
+def run_serve(context: click.Context, host: str | None, port: int | None, dev: bool) -> int:
     """Run the HTTP service."""
     from service.cli import serve as command
 
-    return command.run(settings(context, host=host, port=port).settings)
+    return command.run(settings(context, host=host, port=port, prompts_dev=dev or None).settings)
 
 
 @precis.command("doctor")
@@ -188,25 +265,4 @@ def run_config(context: click.Context, as_json: bool) -> int:
     return command.run(settings(context), as_json=as_json)
 
 
-@precis.group("prompts")
-def prompts_group() -> None:
-    """Versioned prompts."""
-
-
-@prompts_group.command("verify")
-@click.pass_context
-def run_prompts_verify(context: click.Context) -> int:
-    """Check that released versions are as they were released."""
-    from service.cli import prompts as command
-
-    return command.verify(settings(context).settings)
-
-
-@prompts_group.command("release")
-@click.argument("reference", metavar="NAME@N")
-@click.pass_context
-def run_prompts_release(context: click.Context, reference: str) -> int:
-    """Release a draft: from then on it may not change."""
-    from service.cli import prompts as command
-
-    return command.release(settings(context).settings, reference)
+precis.add_command(prompts_group)

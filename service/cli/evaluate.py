@@ -2,50 +2,30 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import click
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from service.cli import files
 from service.core import metrics
-from service.core.errors import InvalidRequest, MalformedBody
 from service.core.metrics import Evaluation, FactFound, Share
 from service.core.references import Reference
-from service.core.types import OFFSET_UNIT, SCHEMA_VERSION, SummaryResult
+from service.core.types import SummaryResult
 from service.rendering import phrases
 
-_STDIN = "-"
 _PIPE_WIDTH = 100
 _VALUE_WIDTH = 6
-
-_T = TypeVar("_T")
-
-
-class _Failure(msgspec.Struct):
-    title: str = ""
-    detail: str = ""
-
-
-class _Sent(msgspec.Struct):
-    """What tells a summary with a result from one without, and from a bare result."""
-
-    id: str = "the summary"
-    status: str = "without a result"
-    error: _Failure | None = None
-    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    schema_version: str | None = None
-    offset_unit: str | None = None
 
 
 def run(summary: str, reference: str | None, *, as_json: bool) -> int:
     """Measure the summary of a file and print what came out; returns the exit code."""
-    if summary == reference == _STDIN:
+    if summary == reference == files.STDIN:
         raise click.UsageError("Standard input (-) can be read only once.")
-    result = _result(_content(summary), _name(summary))
-    held = _decoded(_content(reference), Reference, f"{_name(reference)}: this is no reference") if reference else None
+    result = files.result(files.content(summary), files.shown_name(summary))
+    held = reference_of(reference) if reference else None
     evaluation = metrics.evaluate(result, held)
     if as_json:
         # bytes, as JSON is UTF-8 whatever the terminal says
@@ -55,54 +35,12 @@ def run(summary: str, reference: str | None, *, as_json: bool) -> int:
     return 0
 
 
-# --- reading ---------------------------------------------------------------------------------------------------------
-
-
-def _name(file: str) -> str:
-    return "standard input" if file == _STDIN else file
-
-
-def _content(file: str) -> bytes:
-    if file == _STDIN:
-        return sys.stdin.buffer.read()
-    try:
-        return Path(file).read_bytes()
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else None
-        raise click.UsageError(f"{file}: {why or error}.") from None
-
-
-def _result(content: bytes, name: str) -> SummaryResult:
-    if content.lstrip().startswith(b"["):
-        raise InvalidRequest(f"{name}: this is a list, as --each makes them; one summary is evaluated at a time.")
-    wrong = f"{name}: this is no summary as `precis summarise --json` prints it"
-    sent = _decoded(content, _Sent, wrong)
-    if isinstance(sent.result, msgspec.Raw):
-        content = bytes(sent.result)
-        if content == b"null":
-            why = f": {sent.error.title}. {sent.error.detail}" if sent.error else "."
-            raise InvalidRequest(_line(f"{name}: there is no result to evaluate, {sent.id} is {sent.status}{why}"))
-        sent = _decoded(content, _Sent, wrong)
-    if sent.schema_version is None:
-        raise InvalidRequest(f"{wrong}: it has neither a result nor a schema_version.")
-    if sent.schema_version != SCHEMA_VERSION or sent.offset_unit != OFFSET_UNIT:
-        raise InvalidRequest(
-            f"{name}: this has schema version {sent.schema_version!r} with offsets in {sent.offset_unit!r}; version "
-            f"{SCHEMA_VERSION} in {OFFSET_UNIT} is what this version of precis reads. Make the summary again."
-        )
-    return _decoded(content, SummaryResult, wrong)
-
-
-def _decoded(content: bytes, form: type[_T], wrong: str) -> _T:
-    try:
-        return msgspec.json.decode(content, type=form)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{wrong}: {error}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedBody(f"{wrong.partition(': ')[0]}: this is not JSON: {error}.") from error
-
-
 # --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def reference_of(file: str) -> Reference:
+    """What readers noted, from a file in JSON; raises InvalidRequest."""
+    return files.decoded(files.content(file), Reference, f"{files.shown_name(file)}: this is no reference")
 
 
 def _print(evaluation: Evaluation, result: SummaryResult, console: Console) -> None:

@@ -1,37 +1,29 @@
 """`precis summarise`: files in, summaries out, through the same jobs and store as the server."""
 
 import asyncio
-import os
-import re
 import signal
 import sys
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from time import perf_counter
-from typing import Literal, NoReturn
+from typing import Literal
 
 import click
 import msgspec
 from rich.console import Console
 
 from service import bootstrap, logs
-from service.adapters import extraction
 from service.adapters.store import StoredSummary
-from service.cli import EXIT_ENDPOINT, EXIT_INTERRUPTED, EXIT_TIME, exit_code, exit_code_of
-from service.core.errors import FieldError, PrecisError, TooLarge, UnsupportedMedia
+from service.cli import EXIT_ENDPOINT, EXIT_INTERRUPTED, EXIT_TIME, exit_code, exit_code_of, files
+from service.core.errors import PrecisError
 from service.core.types import Conditions, Document, Length, Options
 from service.jobs import FINISHED, TENANT, Jobs
 from service.rendering import html, markdown, resource, terminal
 from service.settings import Loaded, Settings
 
-_STDIN = "-"
 _FOREVER_S = 10.0**9
 _PIPE_WIDTH = 100
-_BYTES_A_CHARACTER = 4
-"""Most that UTF-8 takes."""
-_DOCUMENT = re.compile(r"/documents/(\d+)")
-
 
 Form = Literal["terminal", "json", "markdown", "html"]
 _FORMS: dict[str, Form] = {
@@ -76,12 +68,12 @@ def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
     # A summary is what a person wants to read here; the log speaks up only when something is wrong or asked for.
     quiet = loaded.origins["log_level"] == "default"
     logs.configure(level="warning" if quiet else settings.log_level, fmt=settings.log_format)
-    if arguments.files.count(_STDIN) > 1:
+    if arguments.files.count(files.STDIN) > 1:
         raise click.UsageError("Standard input (-) can be read only once.")
     form = _form(arguments)
-    if arguments.output and not arguments.output.parent.is_dir():
-        raise click.UsageError(f"{arguments.output} cannot be written: there is no folder {arguments.output.parent}.")
-    signal.signal(signal.SIGINT, lambda *_: _leave(EXIT_INTERRUPTED, "precis: interrupted"))
+    if arguments.output:
+        files.check_folder(arguments.output)
+    signal.signal(signal.SIGINT, lambda *_: files.leave(EXIT_INTERRUPTED, "precis: interrupted"))
     return asyncio.run(_run(settings, arguments, form))
 
 
@@ -99,12 +91,12 @@ async def _run(settings: Settings, arguments: Arguments, form: Form) -> int:
         for number, names in enumerate(groups, 1):
             at = f"[{number}/{len(groups)}] " if len(groups) > 1 else ""
             try:
-                documents = await asyncio.to_thread(_read, names, settings.max_characters)
+                documents = await asyncio.to_thread(files.documents, names, settings.max_characters)
                 one = await _summarise(jobs, documents, (options, conditions), arguments.wait_s, at)
             except PrecisError as error:
                 if not arguments.each:
-                    raise _by_name(error, names) from error
-                _tell(f"{at}{names[0]}: {error.detail}{''.join(f' {field.detail}.' for field in error.errors)}")
+                    raise files.by_name(error, names) from error
+                files.tell(f"{at}{names[0]}: {error.detail}{''.join(f' {field.detail}.' for field in error.errors)}")
                 worst = max(worst, exit_code(error))
                 continue
             made.append(one)
@@ -112,16 +104,8 @@ async def _run(settings: Settings, arguments: Arguments, form: Form) -> int:
         if made:
             _write(made, arguments, form)
         if any(one.summary.status not in FINISHED for one in made):
-            _leave(worst, "precis: gave up waiting; `precis serve` finishes what is begun when it starts")
+            files.leave(worst, "precis: gave up waiting; `precis serve` finishes what is begun when it starts")
     return worst
-
-
-def _leave(code: int, message: str) -> NoReturn:
-    """End the process at once."""
-    # a thread that reads standard input or works on a long text cannot be interrupted, and would be waited for
-    _tell(message)
-    sys.stdout.flush()
-    os._exit(code)
 
 
 async def _summarise(
@@ -129,23 +113,14 @@ async def _summarise(
 ) -> Made:
     started = perf_counter()
     accepted = await jobs.submit(TENANT, documents, *how)
-    _tell(f"{at}{accepted.id}: summarising {len(documents)} document{'s' * (len(documents) != 1)} ...")
+    files.tell(f"{at}{accepted.id}: summarising {len(documents)} document{'s' * (len(documents) != 1)} ...")
     summary = await jobs.wait(TENANT, accepted.id, wait_s=_FOREVER_S if wait_s is None else wait_s)
-    _tell(f"{at}{accepted.id}: {summary.status} after {perf_counter() - started:.2f} s")
+    files.tell(f"{at}{accepted.id}: {summary.status} after {perf_counter() - started:.2f} s")
     if summary.error:
-        _tell(f"{at}{summary.error.title}. {summary.error.detail}")
+        files.tell(f"{at}{summary.error.title}. {summary.error.detail}")
     for gap in summary.result.gaps if summary.result else ():
-        _tell(f"{at}not read: {gap.document}, characters {gap.start} to {gap.end}: {gap.detail}")
+        files.tell(f"{at}not read: {gap.document}, characters {gap.start} to {gap.end}: {gap.detail}")
     return Made(summary=summary, documents=documents)
-
-
-def _by_name(error: PrecisError, names: Sequence[str]) -> PrecisError:
-    """The error with the names of the files, where the request that was made of them has numbers."""
-    fields = tuple(
-        FieldError(names[int(found[1])] if (found := _DOCUMENT.match(field.pointer)) else field.pointer, field.detail)
-        for field in error.errors
-    )
-    return type(error)(error.detail, errors=fields)
 
 
 def _code(summary: StoredSummary) -> int:
@@ -156,54 +131,6 @@ def _code(summary: StoredSummary) -> int:
     if summary.error is None:
         return 0
     return exit_code_of(summary.error.status)
-
-
-# --- reading ---------------------------------------------------------------------------------------------------------
-
-
-def _read(names: Sequence[str], max_characters: int) -> tuple[Document, ...]:
-    documents: list[Document] = []
-    for number, name in enumerate(names, 1):
-        try:
-            documents.append(_document(name, f"d{number}", max_characters))
-        except PrecisError as error:
-            if len(names) == 1:
-                raise
-            raise type(error)(f"{name}: {error.detail}", errors=error.errors) from error
-    return tuple(documents)
-
-
-def _document(name: str, document: str, max_characters: int) -> Document:
-    content, media_type = _content(name, max_characters)
-    extracted = extraction.read(content, media_type, max_characters=max_characters)
-    stated = Document(
-        id=document, text="", name="standard input" if name == _STDIN else Path(name).name, media_type=media_type
-    )
-    return extraction.filled(stated, extracted)
-
-
-def _content(name: str, max_characters: int) -> tuple[bytes, str]:
-    most = max_characters * _BYTES_A_CHARACTER
-    if name == _STDIN:
-        _tell("reading standard input ...")
-        content = sys.stdin.buffer.read(most + 1)
-        if len(content) > most:
-            raise TooLarge(f"Standard input has more than {most:,} bytes; so much is not read. Split it.")
-        return content, "text/plain"
-    path = Path(name)
-    media_type = extraction.media_type_of(name) or (None if path.suffix else "text/plain")
-    if media_type is None:
-        raise UnsupportedMedia(
-            f"{name}: files that end in {path.suffix} are not read. Those that are: .txt, .md, .html, .pdf, .docx. "
-            "Rename it if it is one of them."
-        )
-    try:
-        size = path.stat().st_size
-        if size > most:
-            raise TooLarge(f"{name} has {size:,} bytes; files over {most:,} bytes are not read. Split it.")
-        return path.read_bytes(), media_type
-    except OSError as error:
-        raise click.UsageError(f"{name}: {error.strerror or error}.") from None
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -227,7 +154,7 @@ def _write(made: Sequence[Made], arguments: Arguments, form: Form) -> None:
         # bytes where it is JSON, which is UTF-8 whatever the terminal says
         click.echo(text.encode() if form == "json" else text, nl=False)
     else:
-        _save(output, text)
+        files.save(output, text)
 
 
 def _write_terminal(made: Sequence[Made], output: Path | None) -> None:
@@ -237,7 +164,7 @@ def _write_terminal(made: Sequence[Made], output: Path | None) -> None:
         return
     text = StringIO()
     _print(made, Console(file=text, width=_PIPE_WIDTH, highlight=False))
-    _save(output, text.getvalue())
+    files.save(output, text.getvalue())
 
 
 def _print(made: Sequence[Made], console: Console) -> None:
@@ -264,15 +191,3 @@ def _form(arguments: Arguments) -> Form:
     if form == "html" and arguments.each and len(arguments.files) > 1:
         raise click.UsageError("--each with several files makes several pages; write them one by one, or as .md.")
     return form
-
-
-def _save(output: Path, text: str) -> None:
-    try:
-        output.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise click.UsageError(f"{output} cannot be written: {error.strerror or error}.") from None
-    _tell(f"written to {output}")
-
-
-def _tell(line: str) -> None:
-    click.echo(line, err=True)

@@ -3,12 +3,14 @@
 A comparison is one value. Every report (JSON, page, Markdown, CSV, JUnit, terminal) is a way to show it.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from service.core.alignment import By
+from service.core.references import Reference
 from service.core.types import Engine, Importance, PromptRef, Stage, SummaryResult, Value
 
 COMPARISON_VERSION = "1"
@@ -27,7 +29,20 @@ Cited = Literal["a", "b", "both", "neither", "masked"]
 Outcome = Literal["pass", "regression", "inconclusive", "not_comparable"]
 
 
-# --- what was run ----------------------------------------------------------------------------------------------------
+# --- what is asked for -----------------------------------------------------------------------------------------------
+
+
+class Rules(Value, frozen=True, kw_only=True):
+    """What a gate asks for beyond its standing rules."""
+
+    margins: Mapping[str, float] = msgspec.field(default_factory=dict)
+    """By metric: how much worse it may be, as its interval shows."""
+    max_words: float | None = None
+    """Most words of an abstract, on average."""
+    max_cost: float | None = None
+    """Most that a document set may cost, on average."""
+    max_latency_s: float | None = None
+    """Most seconds that nineteen of twenty trials may take."""
 
 
 class DocumentSet(Value, frozen=True, kw_only=True):
@@ -38,6 +53,22 @@ class DocumentSet(Value, frozen=True, kw_only=True):
     name: str
     digests: tuple[str, ...]
     """SHA-256 of the documents' texts, in the order of their ids in the results."""
+
+
+class Experiment(Value, frozen=True, kw_only=True):
+    """Versions x document sets x repetitions, to be run and compared."""
+
+    sets: tuple[DocumentSet, ...]
+    prompts: tuple[str, ...] = ()
+    """Versions by their ids, pinned; empty where summaries that are there already are compared."""
+    repetitions: int = 1
+    metric: str | None = None
+    """The primary one, named beforehand."""
+    rules: Rules = Rules()
+    references: tuple[Reference, ...] = ()
+
+
+# --- what was run ----------------------------------------------------------------------------------------------------
 
 
 class ComparedVersion(Value, frozen=True, kw_only=True):
@@ -81,6 +112,15 @@ class Trial(Value, frozen=True, kw_only=True):
     """Id of the stored summary, where there is one."""
     wall_s: float | None = None
     """From its start to its end, with all waiting; in a replay it says nothing of a provider."""
+
+
+class Progress(Value, frozen=True, kw_only=True):
+    """How far a comparison is, in trials."""
+
+    total: int
+    completed: int
+    """With a result."""
+    failed: int
 
 
 # --- what came out, for one document set -----------------------------------------------------------------------------
@@ -211,7 +251,7 @@ class MetricRow(Value, frozen=True, kw_only=True):
     p: float | None = None
     """Two-sided, by the exact sign-flip test over document sets; None with fewer than two."""
     p_holm: float | None = None
-    """Corrected for the number of metrics that have a verdict."""
+    """Corrected for the number of metrics beside the primary one, which was named beforehand and is not."""
     noise: float | None = None
     """Largest delta of a version against itself; None where it was not measured."""
     verdict: PairVerdict | None = None

@@ -78,6 +78,8 @@ class Operations(Value, frozen=True, kw_only=True):
     flagged: int
     dropped: dict[str, int]
     """By reason, of every part of the summary."""
+    truncated: int = 0
+    """Caveats that say an endpoint read less than it was sent."""
 
 
 class FactFound(Value, frozen=True, kw_only=True):
@@ -142,11 +144,11 @@ def evaluate(
     middle, begun = sum(one.thirds[1] for one in coverage), sum(sum(one.thirds) for one in coverage)
     abstract = result.length.abstract_words
     supported = sum(point.verdict == "verified" for point in result.key_points)
-    english = _english_points(result)
+    english = english_points(result)
     hedged = [point for point in english if all(cues.hedges(place.quote) for place in point.evidence)]
     lines = [line.text for line in result.abstract]
     bigrams = copying.novel_bigrams(lines, texts.values()) if texts else []
-    numbers = [held for point in english for held in _numbers_held(point)]
+    numbers = [held for point in english for held in numbers_held(point)]
     return Evaluation(
         metrics_version=METRICS_VERSION,
         metrics=Metrics(
@@ -194,13 +196,14 @@ def _operations(result: SummaryResult) -> Operations:
         repaired=checked.repaired,
         flagged=checked.flagged,
         dropped=dict(Counter(drop.reason for drop in checked.dropped).most_common()),
+        truncated=sum(caveat.code == "truncated" for caveat in result.caveats),
     )
 
 
 # --- of the summary alone --------------------------------------------------------------------------------------------
 
 
-def _english_points(result: SummaryResult) -> list[KeyPoint]:
+def english_points(result: SummaryResult) -> list[KeyPoint]:
     """The points that word lists can be asked about: in English, of English."""
     if result.manifest.parameters.language not in (None, "en"):
         return []
@@ -217,7 +220,7 @@ def _asserts(point: KeyPoint) -> bool:
     return point.stance in ("asserted", "confirmed") and not cues.hedges(point.text)
 
 
-def _numbers_held(point: KeyPoint) -> list[bool]:
+def numbers_held(point: KeyPoint) -> list[bool]:
     """For each number of a point's words, whether its value occurs in the point's quotes."""
     # "two years" rests on "two years ago" and "5 May" on "May 5", which as wholes are dates, and no numbers.
     pieces = [word for place in point.evidence for date in cues.dates(place.quote) for word in date.text.split()]

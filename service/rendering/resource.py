@@ -1,8 +1,9 @@
-"""The summary resource: what the API answers and what `precis summarise --json` prints."""
+"""The resources: what the API answers, and what `precis summarise --json` prints."""
 
 from datetime import datetime
 
-from service.adapters.store import Failure, Status, StoredSummary
+from service.adapters.store import Failure, Status, StoredComparison, StoredSummary
+from service.core.comparison import Comparison, Progress
 from service.core.types import Gap, SummaryResult, Value
 
 
@@ -55,6 +56,47 @@ def summary(stored: StoredSummary) -> Summary:
         prompt=stored.conditions.prompt,
         result=stored.result,
         gaps=stored.result.gaps if stored.result else (),
+        error=problem(stored.error) if stored.error else None,
+    )
+
+
+class ComparisonResource(Value, frozen=True, kw_only=True):
+    """One shape, whether it is finished or not."""
+
+    id: str
+    status: Status
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    prompts: tuple[str, ...]
+    """The versions, pinned; empty where summaries that were there are compared."""
+    repetitions: int
+    progress: Progress | None
+    """Null in a listing."""
+    result: Comparison | None
+    error: Problem | None
+
+
+class ComparisonPage(Value, frozen=True, kw_only=True):
+    """Comparisons, newest first, without their results."""
+
+    data: tuple[ComparisonResource, ...]
+    has_more: bool
+    next_cursor: str | None
+
+
+def comparison(stored: StoredComparison, progress: Progress | None) -> ComparisonResource:
+    """The resource of a stored comparison."""
+    return ComparisonResource(
+        id=stored.id,
+        status=stored.status,
+        created_at=stored.created_at,
+        started_at=stored.started_at,
+        finished_at=stored.finished_at,
+        prompts=stored.experiment.prompts,
+        repetitions=stored.experiment.repetitions,
+        progress=progress,
+        result=stored.result,
         error=problem(stored.error) if stored.error else None,
     )
 

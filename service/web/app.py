@@ -10,9 +10,10 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from service.core.errors import PrecisError
+from service.experiment import Experiments
 from service.jobs import Jobs
 from service.settings import Settings
-from service.web import documentation, problems, summaries
+from service.web import comparisons, documentation, problems, prompts, summaries
 from service.web.access import AccessLog
 
 OpenJobs = Callable[[Settings], AbstractAsyncContextManager[Jobs]]
@@ -45,15 +46,15 @@ def create_app(settings: Settings, *, open_jobs: OpenJobs) -> AccessLog:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_jobs(settings) as jobs:
-            app.state.jobs = jobs
-            resumed = await jobs.resume()
-            log.info("service_started", resumed=resumed)
+        async with open_jobs(settings) as jobs, Experiments(jobs) as experiments:
+            app.state.jobs, app.state.experiments = jobs, experiments
+            resumed, compared = await jobs.resume(), await experiments.resume()
+            log.info("service_started", resumed=resumed, comparisons=compared)
             yield
         log.info("service_stopped")
 
     app = Litestar(
-        route_handlers=[summaries.router, health, ready, *documentation.handlers()],
+        route_handlers=[summaries.router, comparisons.router, prompts.router, health, ready, *documentation.handlers()],
         exception_handlers={PrecisError: problems.handle, HTTPException: problems.handle, Exception: problems.handle},
         lifespan=[lifespan],
         request_max_body_size=settings.max_body_bytes,

@@ -27,6 +27,7 @@ from service.core.errors import (
 )
 from service.core.types import Budget, Conditions, Document, Options
 from service.jobs import check_count
+from service.settings import Settings
 from service.web.misfits import SHOWN, cut, escaped, misfit
 from service.web.shapes import DocumentBody, OptionsBody, Query, SummaryBody
 
@@ -49,6 +50,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_documents: int
 
 
+def limits(settings: Settings) -> Limits:
+    """The configured limits."""
+    return Limits(
+        max_bytes=settings.max_body_bytes,
+        max_characters=settings.max_characters,
+        max_documents=settings.max_documents,
+    )
+
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """Documents and options, decoded."""
 
@@ -68,16 +78,9 @@ async def read(request: Request[Any, Any, Any], *, limits: Limits) -> Ask:
     """
     kind, parameters = request.content_type
     kind = kind.lower()
-    if kind not in ACCEPTED:
-        raise _unsupported(kind)
-    coding = request.headers.get("content-encoding", "identity")
-    if coding != "identity":
-        raise UnsupportedMedia(f"The Content-Encoding {coding[:SHOWN]!r} is not read. Send the body as it is.")
-    body = await _body(request, limits.max_bytes)
+    body = await _content(request, kind, ACCEPTED, limits)
     if kind == JSON:
-        if request.url.query:
-            fault = FieldError("", "with a JSON body, options belong into its `options`")
-            raise InvalidRequest("The query has parameters, but the body is JSON.", errors=(fault,))
+        _refuse_query(request)
         ask = await asyncio.to_thread(_from_json, body, limits)
     else:
         query = decode_query(request.query_params, Query)
@@ -87,9 +90,31 @@ async def read(request: Request[Any, Any, Any], *, limits: Limits) -> Ask:
         else:
             content = _as_utf8(body, parameters.get("charset")) if kind.startswith("text/") else body
             documents = [await asyncio.to_thread(_from_content, content, kind, query, "d1", limits)]
-        ask = Ask(documents=tuple(documents), options=_options(query), conditions=_query_conditions(query))
-    _check_characters(ask.documents, limits)
+        ask = Ask(documents=tuple(documents), options=as_options(query), conditions=_query_conditions(query))
+    check_characters(ask.documents, limits)
     return ask
+
+
+async def read_json(request: Request[Any, Any, Any], struct: type[S], *, limits: Limits) -> S:
+    """Read a body that has to be JSON; raises as `read` does."""
+    body = await _content(request, request.content_type[0].lower(), (JSON,), limits)
+    _refuse_query(request)
+    return await asyncio.to_thread(decoded, body, struct)
+
+
+async def _content(request: Request[Any, Any, Any], kind: str, accepted: Sequence[str], limits: Limits) -> bytes:
+    if kind not in accepted:
+        raise _unsupported(kind, accepted)
+    coding = request.headers.get("content-encoding", "identity")
+    if coding != "identity":
+        raise UnsupportedMedia(f"The Content-Encoding {coding[:SHOWN]!r} is not read. Send the body as it is.")
+    return await _body(request, limits.max_bytes)
+
+
+def _refuse_query(request: Request[Any, Any, Any]) -> None:
+    if request.url.query:
+        fault = FieldError("", "with a JSON body, options belong into its `options`")
+        raise InvalidRequest("The query has parameters, but the body is JSON.", errors=(fault,))
 
 
 async def _body(request: Request[Any, Any, Any], max_bytes: int) -> bytes:
@@ -111,7 +136,8 @@ def _too_large(size: str, max_bytes: int) -> TooLarge:
     return TooLarge(f"The body is {size}; the limit is {max_bytes:,} bytes. Send less, or raise PRECIS_MAX_BODY_BYTES.")
 
 
-def _check_characters(documents: Sequence[Document], limits: Limits) -> None:
+def check_characters(documents: Sequence[Document], limits: Limits) -> None:
+    """Refuse more text than a request may have; raises TooLarge."""
     size = sum(len(document.text) for document in documents)
     if size > limits.max_characters:
         raise TooLarge(
@@ -120,38 +146,52 @@ def _check_characters(documents: Sequence[Document], limits: Limits) -> None:
         )
 
 
-def _unsupported(kind: str) -> UnsupportedMedia:
+def _unsupported(kind: str, accepted: Sequence[str]) -> UnsupportedMedia:
     was = f"{kind!r} is not read" if kind else "There is no Content-Type"
     how = ""
     if not kind or "form-url" in kind:
-        how = " With curl: -H 'Content-Type: application/json' for JSON, -H 'Content-Type: text/plain' for a text."
-    return UnsupportedMedia(f"{was}. Send one of {', '.join(ACCEPTED)}.{how}")
+        text = ", -H 'Content-Type: text/plain' for a text" if extraction.PLAIN in accepted else ""
+        how = f" With curl: -H 'Content-Type: application/json' for JSON{text}."
+    return UnsupportedMedia(f"{was}. Send {'one of ' * (len(accepted) > 1)}{', '.join(accepted)}.{how}")
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
 def _from_json(body: bytes, limits: Limits) -> Ask:
+    ask = decoded(body, SummaryBody)
+    documents = json_documents(ask.documents, limits)
+    return Ask(documents=documents, options=as_options(ask.options), conditions=_conditions(ask))
+
+
+def decoded(body: bytes, struct: type[S]) -> S:
+    """A body of JSON as a struct.
+
+    Raises:
+        MalformedBody: it does not decode.
+        InvalidRequest: it decodes and does not fit.
+    """
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise MalformedBody(f"The body is not UTF-8: the byte at offset {error.start} does not fit.") from None
     try:
         # a BOM becomes a space, so that offsets stay those of the body
-        ask = msgspec.json.decode(text.replace("\ufeff", "   ", 1) if text[:1] == "\ufeff" else text, type=SummaryBody)
+        return msgspec.json.decode(text.replace("\ufeff", "   ", 1) if text[:1] == "\ufeff" else text, type=struct)
     except msgspec.ValidationError as error:
-        raise misfit(str(error), SummaryBody) from None
+        raise misfit(str(error), struct) from None
     except msgspec.DecodeError as error:
         _refuse_surrogates(text)
         what = str(error).removesuffix(".")
         where = "" if "(byte " in what else f" (byte {len(body)})"
         raise MalformedBody(f"{what}{where}. Send one JSON object.") from None
+
+
+def json_documents(given: Sequence[DocumentBody], limits: Limits) -> tuple[Document, ...]:
+    """The documents of a JSON body, read; raises as `read` does."""
     # before anything is extracted, which takes time for each
-    check_count(len(ask.documents), limits.max_documents)
-    documents = tuple(
-        _from_json_document(document, position, limits) for position, document in enumerate(ask.documents)
-    )
-    return Ask(documents=documents, options=_options(ask.options), conditions=_conditions(ask))
+    check_count(len(given), limits.max_documents)
+    return tuple(_from_json_document(document, position, limits) for position, document in enumerate(given))
 
 
 def _from_json_document(body: DocumentBody, position: int, limits: Limits) -> Document:
@@ -209,7 +249,8 @@ def _strings(value: object, pointer: str) -> Iterator[tuple[str, str]]:
             yield from _strings(item, f"{pointer}/{index}")
 
 
-def _options(body: OptionsBody) -> Options:
+def as_options(body: OptionsBody) -> Options:
+    """The options of a body."""
     return Options(**{name: getattr(body, name) for name in OptionsBody.__struct_fields__})
 
 
@@ -308,7 +349,7 @@ async def _from_form(request: Request[Any, Any, Any], query: Query, limits: Limi
         content = await part.read()
         document = await asyncio.to_thread(_from_content, content, kind, query, f"d{len(found) + 1}", limits)
         found.append(msgspec.structs.replace(document, name=PurePath(part.filename).name[:500] or None))
-        _check_characters(found, limits)
+        check_characters(found, limits)
     if len(found) > 1 and any((query.title, query.url, query.published_at)):
         fault = FieldError("title", "title, url and published_at of several files cannot be told apart; send JSON")
         raise InvalidRequest("The query describes one document, and the form holds several.", errors=(fault,))

@@ -1,16 +1,14 @@
 """The OpenAPI 3.1 description: schemas from the structs themselves, paths and examples written here."""
 
-from typing import Any
-
 import msgspec
 
 from service import __version__
 from service.adapters import extraction
 from service.core.types import RequestPlan
 from service.rendering.resource import Problem, Summary, SummaryPage
-from service.web import bodies, shapes, summaries
-
-Node = dict[str, Any]
+from service.web import bodies, openapi_comparisons, openapi_prompts, shapes, summaries
+from service.web import openapi_parts as parts
+from service.web.openapi_parts import Node
 
 _ARTICLE = (
     "The council voted on Tuesday to close the old bridge. Engineer Ana Ruiz said the repairs would cost $1.2 million. "
@@ -31,7 +29,15 @@ Offsets are Unicode code points, half open: `text[start:end] == quote`, for the 
 
 def describe() -> Node:
     """The whole description as plain data."""
-    kinds = (shapes.SummaryBody, Summary, SummaryPage, RequestPlan, Problem)
+    kinds = (
+        shapes.SummaryBody,
+        Summary,
+        SummaryPage,
+        RequestPlan,
+        Problem,
+        *openapi_prompts.SHAPES,
+        *openapi_comparisons.SHAPES,
+    )
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     return {
         "openapi": "3.1.0",
@@ -45,21 +51,23 @@ def describe() -> Node:
         "components": {"schemas": components},
         "tags": [
             {"name": "summaries", "description": "Make, fetch, list and delete summaries."},
+            {"name": "comparisons", "description": "Compare prompt versions, or summaries, fact by fact."},
+            {"name": "prompts", "description": "Read the prompts: versions, labels, history, and how versions differ."},
             {"name": "service", "description": "Whether it runs, and its description."},
         ],
     }
 
 
 def _paths() -> Node:
-    summary_id = _path("summary_id", "As in the summary’s `id`.", "sum_01hf8x0c1s5xgq2m4k3r7v9t6z")
+    summary_id = parts.path("summary_id", "As in the summary’s `id`.", "sum_01hf8x0c1s5xgq2m4k3r7v9t6z")
     return {
         "/v1/summaries": {
-            "post": _operation(
+            "post": parts.operation(
                 "create",
                 "Make a summary",
                 "One summary over all documents of the request. Answers 201 when it is finished within the wait, else "
                 "202; follow `Location`. A summary that failed is a summary with `status: failed` and an `error`.",
-                parameters=[*_query_parameters(shapes.Query), _prefer()],
+                parameters=[*parts.query_parameters(shapes.Query), parts.prefer()],
                 body=_bodies(),
                 responses={
                     201: _shown("Finished, whatever became of it.", location=True),
@@ -67,17 +75,17 @@ def _paths() -> Node:
                 },
                 refusals=(400, 404, 406, 413, 415, 422, 503),
             ),
-            "get": _operation(
+            "get": parts.operation(
                 "index",
                 "List summaries",
                 "Newest first, without their results.",
-                parameters=_query_parameters(summaries.Listing),
-                responses={200: _json("A page.", "SummaryPage")},
+                parameters=parts.query_parameters(summaries.Listing),
+                responses={200: parts.answer("A page.", "SummaryPage")},
                 refusals=(422, 503),
             ),
         },
         "/v1/summaries/{summary_id}": {
-            "get": _operation(
+            "get": parts.operation(
                 "show",
                 "Fetch a summary",
                 "As JSON, Markdown or a self-contained page, by `Accept`.",
@@ -85,7 +93,7 @@ def _paths() -> Node:
                 responses={200: _shown("The summary as it is.", location=False)},
                 refusals=(404, 406, 503),
             ),
-            "delete": _operation(
+            "delete": parts.operation(
                 "remove",
                 "Delete a summary",
                 "Removes its documents and its result too.",
@@ -95,11 +103,11 @@ def _paths() -> Node:
             ),
         },
         "/v1/summaries/{summary_id}/documents/{document_id}": {
-            "get": _operation(
+            "get": parts.operation(
                 "document",
                 "Fetch the text of a document",
                 "The exact text that offsets refer to, for HTML, PDF and DOCX the extracted one.",
-                parameters=[summary_id, _path("document_id", "As in the result’s `documents`.", "d1")],
+                parameters=[summary_id, parts.path("document_id", "As in the result’s `documents`.", "d1")],
                 responses={
                     200: {"description": "The text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
                 },
@@ -107,69 +115,33 @@ def _paths() -> Node:
             ),
         },
         "/v1/plans": {
-            "post": _operation(
+            "post": parts.operation(
                 "plan",
                 "What a summary would cost",
                 "Chunks, calls, tokens and money of the same request to `/v1/summaries`. Nothing is stored or sent.",
-                parameters=_query_parameters(shapes.Query),
+                parameters=parts.query_parameters(shapes.Query),
                 body=_bodies(),
-                responses={200: _json("The plan.", "RequestPlan")},
+                responses={200: parts.answer("The plan.", "RequestPlan")},
                 refusals=(400, 413, 415, 422),
             ),
         },
+        **openapi_comparisons.paths(),
+        **openapi_prompts.paths(),
         "/health": {"get": _plain("health", "Whether the process answers", "It does.")},
         "/ready": {"get": _plain("ready", "Whether summaries can be made", "The store answers.", refusals=(503,))},
         "/openapi.json": {"get": _plain("openapi", "This description", "OpenAPI 3.1.")},
     }
 
 
-def _operation(  # noqa: PLR0913 - one argument for each part of an operation
-    name: str,
-    summary: str,
-    description: str,
-    *,
-    responses: dict[int, Node],
-    parameters: list[Node] | None = None,
-    body: Node | None = None,
-    refusals: tuple[int, ...] = (),
-    tag: str = "summaries",
-) -> Node:
-    problem = {"application/problem+json": {"schema": _ref("Problem")}}
-    refused = {status: {"description": _REFUSALS[status], "content": problem} for status in refusals}
-    operation: Node = {
-        "operationId": name,
-        "summary": summary,
-        "description": description,
-        "tags": [tag],
-        "responses": {str(status): response for status, response in {**responses, **refused}.items()},
-    }
-    if parameters:
-        operation["parameters"] = parameters
-    if body:
-        operation["requestBody"] = body
-    return operation
-
-
-_REFUSALS = {
-    400: "The body does not decode; the detail names the byte offset.",
-    404: "No such thing.",
-    406: "No such representation.",
-    413: "Over a size limit; the detail names limit and size.",
-    415: "A content type that is not read; the detail lists the right ones.",
-    422: "The request decodes and does not fit; `errors` points to the fields.",
-    503: "The store is unavailable; try again after Retry-After.",
-}
-
-
 def _plain(name: str, summary: str, description: str, refusals: tuple[int, ...] = ()) -> Node:
     response: Node = {"description": description, "content": {"application/json": {"schema": {"type": "object"}}}}
-    return _operation(name, summary, summary + ".", responses={200: response}, refusals=refusals, tag="service")
+    return parts.operation(name, summary, summary + ".", responses={200: response}, refusals=refusals, tag="service")
 
 
 def _bodies() -> Node:
     file: Node = {"type": "string", "contentEncoding": "binary"}
     content: Node = {
-        bodies.JSON: {"schema": _ref("SummaryBody"), "example": _EXAMPLE},
+        bodies.JSON: {"schema": parts.ref("SummaryBody"), "example": _EXAMPLE},
         extraction.PLAIN: {"schema": {"type": "string"}, "example": _ARTICLE},
         extraction.MARKDOWN: {"schema": {"type": "string"}, "example": f"# Bridge to close\n\n{_ARTICLE}"},
         extraction.HTML: {"schema": {"type": "string"}, "example": f"<article><p>{_ARTICLE}</p></article>"},
@@ -186,58 +158,5 @@ def _bodies() -> Node:
     }
 
 
-def _query_parameters(struct: type[msgspec.Struct]) -> list[Node]:
-    """Query parameters from the struct that decodes them."""
-    properties: Node = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"]
-    return [
-        _parameter(name, {k: v for k, v in field.items() if k != "description"}, field.get("description", ""))
-        for name, field in properties.items()
-    ]
-
-
-def _parameter(name: str, schema: Node, description: str) -> Node:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
-
-
-def _path(name: str, description: str, example: str) -> Node:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "schema": {"type": "string"},
-        "description": description,
-        "example": example,
-    }
-
-
-def _prefer() -> Node:
-    return {
-        "name": "Prefer",
-        "in": "header",
-        "required": False,
-        "schema": {"type": "string"},
-        "example": "wait=30",
-        "description": "Seconds to wait for the summary, 0 to 60 (RFC 7240).",
-    }
-
-
 def _shown(description: str, *, location: bool) -> Node:
-    response: Node = {
-        "description": description,
-        "content": {
-            "application/json": {"schema": _ref("Summary")},
-            "text/markdown": {"schema": {"type": "string"}},
-            "text/html": {"schema": {"type": "string"}},
-        },
-    }
-    if location:
-        response["headers"] = {"Location": {"schema": {"type": "string"}, "description": "Path of the summary."}}
-    return response
-
-
-def _json(description: str, name: str) -> Node:
-    return {"description": description, "content": {"application/json": {"schema": _ref(name)}}}
-
-
-def _ref(name: str) -> Node:
-    return {"$ref": f"#/components/schemas/{name}"}
+    return parts.shown(description, "Summary", summaries.MEDIA_TYPES, of="summary" if location else None)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from service.core.references import Reference
 from service.core.types import AskedLength, AskedPlan
 
 # `(?!\n)$` because `$` alone also fits before a last line end, and these go into headers and paths
@@ -29,7 +30,13 @@ Focus = Annotated[
 
 
 PromptReference = Annotated[
-    str, Meta(min_length=1, max_length=80, description="Such as `news@1`; the configured one when left out.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        description="Such as `news`, `news@1`, `news@production` (a label) or `news@sha256:` with at least 8 digits of "
+        "a digest; the configured one when left out.",
+    ),
 ]
 ModelName = Annotated[
     str, Meta(min_length=1, max_length=200, description="Of those that the service allows; the configured one if none.")
@@ -80,6 +87,46 @@ class SummaryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     budget: BudgetBody = BudgetBody()
     fallback: Annotated[Fallback | None, Meta(description="What to do when the endpoint fails.")] = None
     strict: Annotated[bool, Meta(description="Whether a summary with gaps counts as failed.")] = False
+
+
+class GateBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the gate asks for beyond its standing rules."""
+
+    margins: Annotated[
+        dict[str, Annotated[float, Meta(ge=0)]],
+        Meta(description="By metric: how much worse it may be; needs 20 document sets."),
+    ] = msgspec.field(default_factory=dict)
+    max_words: Annotated[float, Meta(ge=0, description="Most words of an abstract, on average.")] | None = None
+    max_cost: Annotated[float, Meta(ge=0, description="Most that a document set may cost, on average.")] | None = None
+    max_latency_s: Annotated[float, Meta(ge=0, description="Most seconds, at the 95th percentile.")] | None = None
+
+
+class ComparisonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Prompt versions to be compared over documents, or summaries that are there already."""
+
+    documents: Annotated[
+        tuple[DocumentBody, ...], Meta(description="Each is summarised by itself, unless `together`.")
+    ] = ()
+    summaries: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...],
+        Meta(description="Ids of summaries, in place of documents and prompts; no call is made."),
+    ] = ()
+    prompts: Annotated[
+        tuple[PromptReference, ...], Meta(description="Two versions or more, such as `news@2`; the baseline first.")
+    ] = ()
+    together: Annotated[bool, Meta(description="Whether the documents are one set, summarised together.")] = False
+    repetitions: Annotated[
+        int, Meta(ge=1, le=10, description="How often each version is asked; from 2 on its noise is measured.")
+    ] = 1
+    options: OptionsBody = OptionsBody()
+    model: ModelName | None = None
+    metric: (
+        Annotated[str, Meta(max_length=80, description="The one that the verdict is about, named beforehand.")] | None
+    ) = None
+    references: Annotated[
+        tuple[Reference, ...], Meta(description="What a good summary of the same documents says, matched by digest.")
+    ] = ()
+    gate: GateBody = GateBody()
 
 
 class Query(OptionsBody, frozen=True, kw_only=True, forbid_unknown_fields=True):

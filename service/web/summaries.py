@@ -1,6 +1,5 @@
 """Summaries over HTTP: make, wait for, list, show, delete; and what one would cost."""
 
-import re
 from typing import Annotated, Any
 
 import msgspec
@@ -10,17 +9,11 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from service.adapters.store import Status, StoredSummary
-from service.core.errors import NotAcceptable
 from service.jobs import FINISHED, TENANT, Jobs
 from service.rendering import html, markdown, resource
-from service.settings import Settings
-from service.web import bodies
+from service.web import bodies, negotiation
 
-LONGEST_WAIT_S = 60.0
 MEDIA_TYPES = ("application/json", "text/markdown", "text/html")
-
-_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+(?:\.\d+)?)", re.IGNORECASE)
-_QUALITY = re.compile(r"(?:^|;)\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*(?:;|$)", re.IGNORECASE)
 
 AnyRequest = Request[Any, Any, State]
 
@@ -38,8 +31,8 @@ async def create(request: AnyRequest) -> Response[bytes]:
     """Make a summary: 201 when it is finished within the wait, else 202."""
     jobs: Jobs = request.app.state.jobs
     media_type = _accepted(request)
-    wait_s, applied = _wait_s(request.headers.get("prefer", ""), request.app.state.settings.wait_s)
-    ask = await bodies.read(request, limits=_limits(request.app.state.settings))
+    wait_s, applied = negotiation.wait_s(request.headers.get("prefer", ""), request.app.state.settings.wait_s)
+    ask = await bodies.read(request, limits=bodies.limits(request.app.state.settings))
     summary = await jobs.submit(TENANT, ask.documents, ask.options, ask.conditions)
     summary = await jobs.wait(TENANT, summary.id, wait_s=wait_s)
     response = await _shown(jobs, summary, media_type, status=201 if summary.status in FINISHED else 202)
@@ -91,7 +84,7 @@ async def remove(request: AnyRequest, summary_id: FromPath[str]) -> None:
 async def plan(request: AnyRequest) -> Response[bytes]:
     """What a request would cost; nothing is stored or sent."""
     jobs: Jobs = request.app.state.jobs
-    ask = await bodies.read(request, limits=_limits(request.app.state.settings))
+    ask = await bodies.read(request, limits=bodies.limits(request.app.state.settings))
     return _json(await jobs.plan(ask.documents, ask.options, ask.conditions))
 
 
@@ -115,41 +108,8 @@ def _json(value: msgspec.Struct, *, status: int = 200, headers: dict[str, str] |
     )
 
 
-def _limits(settings: Settings) -> bodies.Limits:
-    return bodies.Limits(
-        max_bytes=settings.max_body_bytes,
-        max_characters=settings.max_characters,
-        max_documents=settings.max_documents,
-    )
-
-
 def _accepted(request: AnyRequest) -> str:
-    """The media type that the caller likes best of those there are (RFC 9110, 12.5.1); without Accept, JSON."""
-    ranges = [_range(part) for part in request.headers.get("accept", "").split(",") if part.strip()] or [("*/*", 1.0)]
-    likings = {kind: _liking(kind, dict(ranges)) for kind in MEDIA_TYPES}
-    best = max(MEDIA_TYPES, key=lambda kind: likings[kind])
-    if likings[best] <= 0:
-        raise NotAcceptable(f"A summary is to be had as {', '.join(MEDIA_TYPES)}. Say one of them in Accept.")
-    return best
-
-
-def _range(part: str) -> tuple[str, float]:
-    """A media range and its quality; parameters other than `q` are left aside."""
-    kind, _, parameters = part.partition(";")
-    quality = _QUALITY.search(parameters)
-    return kind.strip().lower(), float(quality[1]) if quality else 1.0
-
-
-def _liking(kind: str, ranges: dict[str, float]) -> float:
-    """The quality of a media type: that of the closest range that it is in."""
-    closest = (kind, f"{kind.partition('/')[0]}/*", "*/*")
-    return next((ranges[name] for name in closest if name in ranges), 0.0)
-
-
-def _wait_s(prefer: str, default_s: float) -> tuple[float, bool]:
-    """How long to wait (RFC 7240, `Prefer: wait=N`), and whether the caller said so."""
-    match = _WAIT.search(prefer)
-    return (min(float(match[1]), LONGEST_WAIT_S), True) if match else (default_s, False)
+    return negotiation.accepted(request.headers.get("accept", ""), MEDIA_TYPES, "A summary")
 
 
 router = Router("/v1", route_handlers=[create, show, index, document, remove, plan])

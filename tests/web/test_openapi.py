@@ -114,9 +114,11 @@ async def test_every_example_is_accepted_by_the_service(client: httpx.AsyncClien
             body: Any = {"json": example} if kind == "application/json" else {"content": example}
             response = await client.request(method, path, headers={**headers, "Content-Type": kind}, **body)
             assert str(response.status_code) in operation["responses"]
-            assert response.is_success, response.text
+            # versions of a prompt can be compared only where a model is configured
+            needs_model = operation["operationId"] == "compare" and response.json()["code"] == "needs_model"
+            assert response.is_success or needs_model, response.text
             sent += 1
-    assert sent == 8
+    assert sent == 9
 
 
 async def test_every_parameter_of_a_query_is_accepted(client: httpx.AsyncClient, description: Node) -> None:
@@ -124,15 +126,17 @@ async def test_every_parameter_of_a_query_is_accepted(client: httpx.AsyncClient,
     examples = {"title": "t", "url": "u", "published_at": "2026-11-03", "text_language": "en", "language": "en"}
     examples |= {"max_words": "50", "focus": "bridge", "status": "succeeded", "limit": "5"}
     examples |= {"max_tokens": "5000", "max_cost": "1.5", "fallback": "extractive", "strict": "true"}
+    examples |= {"from": "1", "to": "2"}
     article = description["paths"]["/v1/plans"]["post"]["requestBody"]["content"]["text/plain"]["example"]
     for path, method, operation in operations(description):
+        at = path.format(**{p["name"]: p["example"] for p in operation.get("parameters", []) if p["in"] == "path"})
         for parameter in operation.get("parameters", []):
             name, default = parameter["name"], parameter["schema"].get("default")
             # what names a prompt or a model is refused where no endpoint is configured
             if parameter["in"] != "query" or name in ("cursor", "prompt", "model"):
                 continue
             body: Any = {"content": article, "headers": {"Content-Type": "text/plain"}} if method == "post" else {}
-            response = await client.request(method, path, params={name: default or examples[name]}, **body)
+            response = await client.request(method, at, params={name: default or examples[name]}, **body)
             assert response.is_success, (name, response.text)
 
 

@@ -458,7 +458,7 @@ class Broken(Jobs):
 async def open_broken(settings: Settings) -> AsyncIterator[Jobs]:
     """Open jobs that fail."""
     async with bootstrap.open_jobs(settings) as jobs:
-        yield Broken(store=jobs.store, tools=jobs._tools, concurrency=1, max_documents=1)
+        yield Broken(store=jobs.store, tools=jobs.tools, concurrency=1, max_documents=1)
 
 
 async def test_a_fault_of_the_service_is_500_without_a_word_of_it(serve: Serve, logged: io.StringIO) -> None:

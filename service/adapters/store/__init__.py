@@ -1,18 +1,33 @@
-"""Summaries and the texts they were made from, kept in one SQLite file."""
+"""Summaries, the texts they were made from, and comparisons of them, kept in one SQLite file."""
 
+from service.adapters.store.comparisons import ComparisonStore
 from service.adapters.store.memo import AttemptState, Memo, StoredAttempt
-from service.adapters.store.rows import UNFINISHED, Failure, Page, Status, StoredSummary, new_id
+from service.adapters.store.rows import (
+    UNFINISHED,
+    ComparisonPage,
+    Failure,
+    Page,
+    Status,
+    StoredComparison,
+    StoredSummary,
+    StoredTrial,
+    new_id,
+)
 from service.adapters.store.store import Store
 
 __all__ = [
     "UNFINISHED",
     "AttemptState",
+    "ComparisonPage",
+    "ComparisonStore",
     "Failure",
     "Memo",
     "Page",
     "Status",
     "Store",
     "StoredAttempt",
+    "StoredComparison",
     "StoredSummary",
+    "StoredTrial",
     "new_id",
 ]

@@ -3,12 +3,14 @@
 import base64
 import secrets
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
 
+from service.core.comparison import Comparison, Experiment
 from service.core.errors import FieldError, InternalError, InvalidRequest
 from service.core.types import Conditions, Options, SummaryResult, Value
 
@@ -34,6 +36,8 @@ class StoredSummary(Value, frozen=True, kw_only=True):
     options: Options
     created_at: datetime
     conditions: Conditions = Conditions()
+    comparison: str | None = None
+    """That it is a trial of."""
     result: SummaryResult | None = None
     """Missing in the rows of a `Page`, whatever became of the summary: a listing reads no results."""
     error: Failure | None = None
@@ -49,10 +53,41 @@ class Page(Value, frozen=True, kw_only=True):
     """Give it as `after` to read on; missing on the last page."""
 
 
-def new_id() -> str:
-    """Make an id for a summary: `sum_` and 26 characters, the time first, so that ids sort by it."""
+class StoredTrial(Value, frozen=True, kw_only=True):
+    """A row of `trials`: which summary a trial of a comparison is."""
+
+    set: str
+    version: str
+    repetition: int
+    summary_id: str
+
+
+class StoredComparison(Value, frozen=True, kw_only=True):
+    """A row of `comparisons`. Times are aware and in UTC."""
+
+    tenant: str
+    id: str
+    status: Status
+    experiment: Experiment
+    created_at: datetime
+    result: Comparison | None = None
+    """Missing in the rows of a `ComparisonPage`."""
+    error: Failure | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class ComparisonPage(Value, frozen=True, kw_only=True):
+    """A part of a listing, newest first."""
+
+    data: tuple[StoredComparison, ...]
+    next_cursor: str | None
+
+
+def new_id(kind: Literal["sum", "cmp"] = "sum") -> str:
+    """Make an id, such as `sum_` and 26 characters, the time first, so that ids sort by it."""
     moment = (time.time_ns() // 1_000_000).to_bytes(6, "big")
-    return "sum_" + base64.b32hexencode(moment + secrets.token_bytes(10)).decode().rstrip("=").lower()
+    return f"{kind}_" + base64.b32hexencode(moment + secrets.token_bytes(10)).decode().rstrip("=").lower()
 
 
 def as_text(moment: datetime) -> str:
@@ -66,7 +101,7 @@ def as_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def cursor_after(row: StoredSummary) -> str:
+def cursor_after(row: StoredSummary | StoredComparison) -> str:
     """Write the place after a row of a listing; opaque to callers."""
     return base64.urlsafe_b64encode(f"{as_text(row.created_at)}|{row.id}".encode()).decode().rstrip("=")
 
@@ -90,18 +125,29 @@ def read_cursor(cursor: str) -> tuple[datetime, str]:
 
 def read_summary(row: sa.Row[Any]) -> StoredSummary:
     """Read a row of `summaries`. Raises InternalError when this version does not understand it."""
-    fields = row._asdict()
     kinds = {"options": Options, "conditions": Conditions, "error": Failure, "result": SummaryResult}
+    return StoredSummary(**_read(row, kinds, "Summary"))
+
+
+def read_comparison(row: sa.Row[Any]) -> StoredComparison:
+    """Read a row of `comparisons`. Raises InternalError when this version does not understand it."""
+    kinds: dict[str, type] = {"experiment": Experiment, "error": Failure, "result": Comparison}
+    return StoredComparison(**_read(row, kinds, "Comparison"))
+
+
+def _read(row: sa.Row[Any], kinds: Mapping[str, type], what: str) -> dict[str, Any]:
+    """The columns of a row, those of some kinds read from JSON."""
+    fields = row._asdict()
     try:
-        bodies = {
+        bodies: dict[str, Any] = {
             name: msgspec.json.decode(fields[name], type=kind) for name, kind in kinds.items() if fields.get(name)
         }
     except msgspec.MsgspecError as error:
         raise InternalError(
-            f"Summary {fields['id']} is stored in a form that this version does not read, although the database is of "
+            f"{what} {fields['id']} is stored in a form that this version does not read, although the database is of "
             "this version. Delete it and submit it again; report this."
         ) from error
-    return StoredSummary(**{**fields, **bodies})
+    return {**fields, **bodies}
 
 
 def as_json(value: Value | None) -> str | None:

@@ -86,6 +86,11 @@ class Store:
 
     async def add(self, summary: StoredSummary, texts: Sequence[Document]) -> None:
         """Store a summary with its documents, in their order, in one transaction."""
+        async with self.writes() as connection:
+            await self.insert(connection, summary, texts)
+
+    async def insert(self, connection: AsyncConnection, summary: StoredSummary, texts: Sequence[Document]) -> None:
+        """Store a summary with its documents, as a part of a transaction."""
         row = {
             **msgspec.structs.asdict(summary),
             "options": as_json(summary.options),
@@ -103,10 +108,9 @@ class Store:
             }
             for position, document in enumerate(texts)
         ]
-        async with self.writes() as connection:
-            await connection.execute(summaries.insert(), row)
-            if rows:
-                await connection.execute(documents.insert(), rows)
+        await connection.execute(summaries.insert(), row)
+        if rows:
+            await connection.execute(documents.insert(), rows)
 
     async def get(self, tenant: str, summary: str) -> StoredSummary | None:
         """Read a summary with its result."""
@@ -151,25 +155,29 @@ class Store:
 
     async def delete(self, tenant: str, summary: str) -> bool:
         """Delete a summary with its documents and result, and the completions that nobody else uses. False for none."""
+        async with self.writes(empty_log=True) as connection:
+            found = (await connection.execute(sa.delete(summaries).where(*named(tenant, summary)))).rowcount == 1
+            if found:
+                await self.sweep(connection, tenant)
+        return found
+
+    async def sweep(self, connection: AsyncConnection, tenant: str) -> None:
+        """Delete the completions that no summary uses any more, as a part of a transaction."""
         unused = ~sa.exists().where(
             completion_uses.c.tenant == completions.c.tenant,
             completion_uses.c.key == completions.c.key,
             completion_uses.c.repetition == completions.c.repetition,
         )
-        async with self.writes(empty_log=True) as connection:
-            found = (await connection.execute(sa.delete(summaries).where(*named(tenant, summary)))).rowcount == 1
-            if found:
-                await connection.execute(sa.delete(completions).where(completions.c.tenant == tenant, unused))
-        return found
+        await connection.execute(sa.delete(completions).where(completions.c.tenant == tenant, unused))
 
     async def page(self, tenant: str, *, limit: int, after: str | None = None, status: Status | None = None) -> Page:
-        """List summaries without their results, newest first.
+        """List summaries without their results, newest first; the trials of comparisons are not among them.
 
         Raises:
             InvalidRequest: `after` is not a cursor of this service.
         """
         place = sa.tuple_(summaries.c.created_at, summaries.c.id)
-        query = sa.select(*LISTED).where(summaries.c.tenant == tenant)
+        query = sa.select(*LISTED).where(summaries.c.tenant == tenant, summaries.c.comparison.is_(None))
         if status is not None:
             query = query.where(summaries.c.status == status)
         if after is not None:
@@ -182,9 +190,10 @@ class Store:
         return Page(data=data, next_cursor=cursor_after(data[-1]) if len(rows) > limit else None)
 
     async def unfinished(self) -> tuple[tuple[str, str], ...]:
-        """Name the queued and running summaries by tenant and id, oldest first."""
+        """Name the queued and running summaries by tenant and id, oldest first; trials go with their comparisons."""
         # over all tenants: the one who asks is the service itself, which starts again what it had accepted
-        query = sa.select(summaries.c.tenant, summaries.c.id).where(summaries.c.status.in_(UNFINISHED))
+        query = sa.select(summaries.c.tenant, summaries.c.id)
+        query = query.where(summaries.c.status.in_(UNFINISHED), summaries.c.comparison.is_(None))
         query = query.order_by(summaries.c.created_at, summaries.c.id)
         async with self.reading() as connection:
             return tuple((row.tenant, row.id) for row in await connection.execute(query))

@@ -42,8 +42,10 @@ summaries = sa.Table(
     sa.Column("finished_at", Moment),
     sa.Column("options", sa.Text, nullable=False),
     sa.Column("conditions", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("comparison", sa.Text),  # that it is a trial of; it is then listed and worked on with that
     sa.Column("error", sa.Text),
     sa.Column("result", sa.Text),
+    sa.Index("summaries_of_comparison", "tenant", "comparison"),
     sa.Index("summaries_newest", "tenant", "created_at", "id"),
     sa.Index("summaries_by_status", "status", "created_at", "id"),
 )
@@ -104,6 +106,39 @@ attempts = sa.Table(
     sa.Column("ended_at", Moment),
     sa.ForeignKeyConstraint(
         ["tenant", "summary_id"], ["summaries.tenant", "summaries.id"], name="attempts_summary", ondelete="CASCADE"
+    ),
+)
+comparisons = sa.Table(
+    "comparisons",
+    metadata,
+    tenant_column(),
+    sa.Column("id", sa.Text, primary_key=True, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("started_at", Moment),
+    sa.Column("finished_at", Moment),
+    sa.Column("experiment", sa.Text, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("result", sa.Text),
+    sa.Index("comparisons_newest", "tenant", "created_at", "id"),
+    sa.Index("comparisons_by_status", "status", "created_at", "id"),
+)
+trials = sa.Table(
+    "trials",
+    metadata,
+    tenant_column(),
+    sa.Column("comparison_id", sa.Text, primary_key=True, nullable=False),
+    sa.Column("position", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("set", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("repetition", sa.Integer, nullable=False),
+    # no foreign key: a summary that was there before may be deleted, and the comparison then has its quotes
+    sa.Column("summary_id", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["tenant", "comparison_id"],
+        ["comparisons.tenant", "comparisons.id"],
+        name="trials_comparison",
+        ondelete="CASCADE",
     ),
 )
 LISTED = [column for column in summaries.c if column.name != "result"]
