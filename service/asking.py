@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
-from service.adapters.endpoint import PATH, Attempt, Endpoint
+from service.adapters.endpoint import PATH, Attempt, Endpoint, Hold
 from service.adapters.store import Memo, Store
 from service.core import chunking, prompts
 from service.core.catalogue import Catalogue, pinned, resolve
@@ -26,6 +26,7 @@ from service.core.errors import (
     InvalidRequest,
 )
 from service.core.types import Budget, Completion, CompletionRequest, Conditions, Usage, Value
+from service.core.watching import Watch, unwatched
 from service.core.wire import encode, request_key
 from service.drafting import Model
 
@@ -163,9 +164,12 @@ class Asking:
                     await self.endpoint.models(model=model)
 
     def model(
-        self, conditions: Conditions, complete: Callable[[CompletionRequest, int], Awaitable[Completion]]
+        self,
+        conditions: Conditions,
+        complete: Callable[[CompletionRequest, int], Awaitable[Completion]],
+        watch: Watch = unwatched,
     ) -> Model:
-        """What drafting is given, for pinned conditions."""
+        """What drafting is given, for pinned conditions; `watch` is told of what happens."""
         window = self.endpoint.context_window(model=conditions.model) or ASSUMED_WINDOW_TOKENS
         return Model(
             prompt=self.version(conditions),
@@ -177,19 +181,38 @@ class Asking:
             window=int(window * (1 - self._margin)),
             slots=self._slots,
             repetition=conditions.repetition,
+            watch=watch,
         )
 
     def version(self, conditions: Conditions) -> prompts.PromptVersion:
         """The prompt version that pinned conditions name, withdrawn since or not; raises NotFound."""
         return pinned(conditions.prompt or self._default_prompt, self.catalogue)
 
-    async def for_summary(self, store: Store, tenant: str, summary: str, conditions: Conditions) -> "Complete":
-        """What answers the requests of one summary, which may have been worked on before."""
+    async def for_summary(
+        self,
+        store: Store,
+        tenant: str,
+        summary: str,
+        conditions: Conditions,
+        *,
+        background: bool = False,
+        held: Hold | None = None,
+    ) -> "Complete":
+        """What answers the requests of one summary, which may have been worked on before.
+
+        Args:
+            store: that remembers.
+            tenant: whose summary it is.
+            summary: its id.
+            conditions: pinned.
+            background: whether its calls let those of others go first.
+            held: told when a call waits for the endpoint for long, and when it goes on.
+        """
         memo = Memo(store, tenant, summary)
         # Only a budget asks what was paid before.
         before = await memo.attempts() if conditions.budget != Budget() else ()
         paid = frozenset((one.key, one.repetition) for one in before if one.state == "answered")
-        return Complete(self, memo, conditions, tenant=tenant, paid=paid)
+        return Complete(self, memo, conditions, tenant=tenant, paid=paid, background=background, held=held)
 
     def key(self, request: CompletionRequest, conditions: Conditions) -> str:
         """What a request is remembered by, whatever the endpoint was found to refuse meanwhile."""
@@ -222,11 +245,23 @@ class Complete:
         conditions: of the summary, pinned.
         tenant: whose summary it is.
         paid: keys and repetitions of the requests that were answered for it before.
+        background: whether its calls let those of others go first.
+        held: told when a call waits for the endpoint for long, and when it goes on.
     """
 
     def __init__(
-        self, asking: Asking, memo: Memo, conditions: Conditions, *, tenant: str, paid: frozenset[tuple[str, int]]
+        self,
+        asking: Asking,
+        memo: Memo,
+        conditions: Conditions,
+        *,
+        tenant: str,
+        paid: frozenset[tuple[str, int]],
+        background: bool = False,
+        held: Hold | None = None,
     ) -> None:
+        self._background = background
+        self._held = held
         self._asking = asking
         self._memo = memo
         self._conditions = conditions
@@ -261,7 +296,12 @@ class Complete:
         journal = Journal(self._memo)
         try:
             completion = await self._asking.endpoint.complete(
-                request, counted_tokens=counted_tokens, journal=journal, model=self._conditions.model
+                request,
+                counted_tokens=counted_tokens,
+                journal=journal,
+                model=self._conditions.model,
+                background=self._background,
+                held=self._held,
             )
             took = self._taken(completion, counted_tokens)
         except _NOT_BILLED:

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from service import bootstrap
+from service.adapters.queue import Job
 from service.adapters.store import Store, StoredSummary
 from service.core.errors import InvalidRequest, NotFound, NothingToRead
 from service.core.types import Document, Options
@@ -159,7 +160,7 @@ async def test_deleting_a_running_summary_ends_it(opened: Opened) -> None:
             await jobs.get("local", summary.id)
         with pytest.raises(NotFound):
             await jobs.delete("local", summary.id)
-        assert jobs._tasks == {}
+        assert not jobs._queue.has(Job(tenant="local", id=summary.id))
 
 
 async def test_closing_lets_running_summaries_finish(opened: Opened) -> None:
@@ -180,7 +181,7 @@ async def test_closing_without_time_leaves_the_rest_for_the_next_start(opened: O
         summary = await jobs.submit("local", [DOCUMENT], Options())
         assert await asyncio.to_thread(gate.entered.acquire, timeout=LONGEST_S)
         await jobs.close(drain_s=0)
-        assert (await jobs.get("local", summary.id)).status == "running"
+        assert (await jobs.get("local", summary.id)).status == "queued"
         gate.opened.set()
     async with opened() as jobs:
         assert await jobs.resume() == 1

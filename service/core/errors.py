@@ -7,8 +7,11 @@
     │   ├── NothingToRead     422   no text, or only masked text
     │   ├── UnreadableFile    422   an encrypted or broken PDF, DOCX or HTML page
     │   ├── NeedsModel        422   what is asked for needs a language model
-    │   └── PromptWithdrawn   422   the prompt version was withdrawn, and takes no new summaries
+    │   ├── PromptWithdrawn   422   the prompt version was withdrawn, and takes no new summaries
+    │   └── KeyReused         422   another request was made under the same Idempotency-Key
+    ├── KeyInUse              409   a request under the same Idempotency-Key is being accepted
     ├── NotFound              404   no such thing, or not yours
+    ├── Purged                410   the texts of the documents were deleted after their time
     ├── NotAcceptable         406   no representation that the caller accepts
     ├── TooLarge              413   over a size limit
     ├── UnsupportedMedia      415   a content type that is not read
@@ -26,7 +29,9 @@
     │   └── BudgetSpent       402   the request's own budget does not allow another call
     ├── Incomplete            502   parts were not read, and the request is strict
     ├── RecordingMissing      500   a replay has no recording for a request
+    ├── Abandoned             500   work on it was begun again and again, and never ended
     ├── StoreUnavailable      503   the database cannot be reached or written
+    │   └── StoreFull         507   its disk is full
     ├── InternalError         500   a fault of the service itself; its cause is in the log
     ├── BadPrompt               -   a prompt file does not load; start-up stops
     └── BadSettings             -   start-up stops
@@ -118,12 +123,35 @@ class PromptWithdrawn(InvalidRequest):
     title = "The prompt version was withdrawn"
 
 
+class KeyReused(InvalidRequest):
+    """Another request was made under the same Idempotency-Key."""
+
+    code = "idempotency_key_reused"
+    title = "The Idempotency-Key was used for another request"
+
+
+class KeyInUse(PrecisError):
+    """A request under the same Idempotency-Key is being accepted at this moment."""
+
+    code = "idempotency_key_in_use"
+    status = 409
+    title = "A request under this Idempotency-Key is under way"
+
+
 class NotFound(PrecisError):
     """No such thing, or it belongs to somebody else."""
 
     code = "not_found"
     status = 404
     title = "Not found"
+
+
+class Purged(PrecisError):
+    """The texts of the documents were deleted after their time; the result keeps its quotes."""
+
+    code = "documents_purged"
+    status = 410
+    title = "The documents were deleted after their time"
 
 
 class NotAcceptable(PrecisError):
@@ -274,6 +302,22 @@ class StoreUnavailable(PrecisError):
     code = "store_unavailable"
     status = 503
     title = "The store is unavailable"
+
+
+class StoreFull(StoreUnavailable):
+    """The disk of the database is full."""
+
+    code = "store_full"
+    status = 507
+    title = "The store is full"
+
+
+class Abandoned(PrecisError):
+    """Work on it was begun again and again, and never ended: the process died each time."""
+
+    code = "abandoned"
+    status = 500
+    title = "The work was given up"
 
 
 class InternalError(PrecisError):

@@ -10,6 +10,7 @@ from service.core import chunking, contract, prompts
 from service.core.errors import MalformedCompletion
 from service.core.strict_json import parse_json
 from service.core.types import Completion, CompletionRequest, Length, Message, Options, Stage, Usage, Value
+from service.core.watching import Watch, unwatched
 
 ABSTRACT_WORDS: Mapping[Length, int] = {"brief": 60, "standard": 120, "detailed": 250}
 POINTS: Mapping[Length, int] = {"brief": 5, "standard": 10, "detailed": 20}
@@ -43,6 +44,8 @@ class Model(Value, frozen=True, kw_only=True):
     slots: int
     repetition: int = 0
     """Of every request, so that a summary can be had anew."""
+    watch: Watch = unwatched
+    """Told of what happens."""
 
 
 class Calls:

@@ -200,7 +200,7 @@ class Experiments:
         if task := self._tasks.get((tenant, comparison)):
             task.cancel()
         for trial in own:
-            self._jobs.drop(tenant, trial.summary_id)
+            await self._jobs.drop(tenant, trial.summary_id)
 
     async def resume(self) -> int:
         """Start on every unfinished comparison in the store; returns how many."""

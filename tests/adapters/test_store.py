@@ -45,7 +45,7 @@ from service.core.types import (
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 SENTINEL = "the-secret-sentence-of-a-document"
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 def url(path: Path) -> str:
@@ -356,9 +356,9 @@ async def test_an_older_file_is_copied_before_it_is_migrated(path: Path) -> None
 async def test_a_copy_holds_what_is_only_in_the_log(path: Path, store: Store) -> None:
     """Commits that have not reached the main file yet are in the copy, and an earlier copy is replaced."""
     await store.add(queued("s"), [text("a", "alpha")])
-    path.with_name("precis.sqlite3.before-0003.bak").write_bytes(b"an earlier copy")
-    copy = copy_aside(path, "0003")
-    assert copy.name == "precis.sqlite3.before-0003.bak"
+    path.with_name("precis.sqlite3.before-0004.bak").write_bytes(b"an earlier copy")
+    copy = copy_aside(path, "0004")
+    assert copy.name == "precis.sqlite3.before-0004.bak"
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT text FROM documents").fetchall() == [("alpha",)]
 
@@ -548,7 +548,9 @@ async def test_a_summary_is_queued_then_running_then_finished(store: Store) -> N
     await store.add(queued("s"), ())
     assert await store.start("local", "s", NOON + timedelta(seconds=1))
     running = await store.get("local", "s")
-    assert running == msgspec.structs.replace(queued("s"), status="running", started_at=NOON + timedelta(seconds=1))
+    assert running == msgspec.structs.replace(
+        queued("s"), status="running", tries=1, started_at=NOON + timedelta(seconds=1)
+    )
     assert await store.finish("local", "s", status="succeeded", result=result(), at=NOON + timedelta(seconds=2))
     assert await store.get("local", "s") == msgspec.structs.replace(
         running, status="succeeded", result=result(), finished_at=NOON + timedelta(seconds=2)

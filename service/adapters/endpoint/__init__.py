@@ -6,7 +6,7 @@ sooner.
 """
 
 from service.adapters.endpoint.client import PATH, Endpoint
-from service.adapters.endpoint.configuration import Attempt, EndpointSettings, Overrides, pinned
+from service.adapters.endpoint.configuration import Attempt, EndpointSettings, Hold, Overrides, pinned
 from service.adapters.endpoint.memory import Memory
 from service.adapters.endpoint.network import open_transport
 from service.adapters.endpoint.probing import Probe
@@ -16,6 +16,7 @@ __all__ = [
     "Attempt",
     "Endpoint",
     "EndpointSettings",
+    "Hold",
     "Memory",
     "Overrides",
     "Probe",

@@ -11,7 +11,7 @@ import httpx
 from msgspec.structs import replace
 
 from service.adapters.endpoint import failures, network, probing
-from service.adapters.endpoint.configuration import Attempt, EndpointSettings
+from service.adapters.endpoint.configuration import Attempt, EndpointSettings, Hold
 from service.adapters.endpoint.connection import Answer, Connection
 from service.adapters.endpoint.limits import Announced, Clock, RetryBudget, Share, Slots, Window
 from service.adapters.endpoint.memory import Memory, Peer
@@ -144,6 +144,8 @@ class Endpoint:
         counted_tokens: int | None = None,
         journal: Journal | None = None,
         model: str | None = None,
+        background: bool = False,
+        held: Hold | None = None,
     ) -> Completion:
         """Have a request answered.
 
@@ -152,6 +154,8 @@ class Endpoint:
             counted_tokens: of the prompt, by our own count.
             journal: told of every request before it is sent, and again straight after.
             model: in place of the configured one.
+            background: whether it lets other requests go first.
+            held: told when the request waits for the endpoint for long, and when it goes on.
 
         Returns:
             A complete answer, not yet validated; say `invalid` when it does not validate.

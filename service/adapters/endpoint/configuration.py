@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec.structs import asdict, replace
 
@@ -103,6 +103,16 @@ class EndpointSettings(Value, frozen=True, kw_only=True):
             return dict.fromkeys(value, _MASK)
         # user and password may stand in a URL
         return _MASK if name == "api_key" or "@" in value else value
+
+
+class Hold(Protocol):
+    """Told when a request waits for the endpoint for long, and when it goes on."""
+
+    async def begin(self, until: datetime) -> None:
+        """It waits until then at least."""
+
+    async def end(self) -> None:
+        """It goes on."""
 
 
 class Attempt(Value, frozen=True, kw_only=True):

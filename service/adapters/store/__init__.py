@@ -3,9 +3,12 @@
 from service.adapters.store.comparisons import ComparisonStore
 from service.adapters.store.memo import AttemptState, Memo, StoredAttempt
 from service.adapters.store.rows import (
+    FINISHED,
     UNFINISHED,
     ComparisonPage,
     Failure,
+    Key,
+    Outcome,
     Page,
     Status,
     StoredComparison,
@@ -16,12 +19,15 @@ from service.adapters.store.rows import (
 from service.adapters.store.store import Store
 
 __all__ = [
+    "FINISHED",
     "UNFINISHED",
     "AttemptState",
     "ComparisonPage",
     "ComparisonStore",
     "Failure",
+    "Key",
     "Memo",
+    "Outcome",
     "Page",
     "Status",
     "Store",

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 import sqlalchemy as sa
@@ -14,8 +14,10 @@ from service.core.comparison import Comparison, Experiment
 from service.core.errors import FieldError, InternalError, InvalidRequest
 from service.core.types import Conditions, Options, SummaryResult, Value
 
-Status = Literal["queued", "running", "succeeded", "partial", "failed"]
-UNFINISHED = ("queued", "running")
+Status = Literal["queued", "running", "waiting", "succeeded", "partial", "failed", "cancelling", "cancelled"]
+Outcome = Literal["succeeded", "partial", "failed", "cancelled"]
+UNFINISHED = ("queued", "running", "waiting", "cancelling")
+FINISHED: frozenset[Status] = frozenset(get_args(Outcome))
 
 
 class Failure(Value, frozen=True, kw_only=True):
@@ -38,6 +40,16 @@ class StoredSummary(Value, frozen=True, kw_only=True):
     conditions: Conditions = Conditions()
     comparison: str | None = None
     """That it is a trial of."""
+    batch: str | None = None
+    """That it is a line of."""
+    tries: int = 0
+    """How often work on it was begun and has neither ended nor been put back: more than one after a crash."""
+    next_attempt_at: datetime | None = None
+    """While the endpoint is waited for."""
+    expires_at: datetime | None = None
+    """When it will be deleted, once it is finished."""
+    purged_at: datetime | None = None
+    """When the texts of its documents were deleted."""
     result: SummaryResult | None = None
     """Missing in the rows of a `Page`, whatever became of the summary: a listing reads no results."""
     error: Failure | None = None
@@ -75,6 +87,16 @@ class StoredComparison(Value, frozen=True, kw_only=True):
     error: Failure | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    tries: int = 0
+    expires_at: datetime | None = None
+
+
+class Key(Value, frozen=True, kw_only=True):
+    """Under which a request is made once, however often it is sent."""
+
+    key: str
+    digest: str
+    """Of the request, so that another one under the same key is told apart."""
 
 
 class ComparisonPage(Value, frozen=True, kw_only=True):
@@ -84,7 +106,7 @@ class ComparisonPage(Value, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
-def new_id(kind: Literal["sum", "cmp"] = "sum") -> str:
+def new_id(kind: Literal["sum", "cmp", "bat"] = "sum") -> str:
     """Make an id, such as `sum_` and 26 characters, the time first, so that ids sort by it."""
     moment = (time.time_ns() // 1_000_000).to_bytes(6, "big")
     return f"{kind}_" + base64.b32hexencode(moment + secrets.token_bytes(10)).decode().rstrip("=").lower()

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import msgspec
 import sqlalchemy as sa
@@ -21,6 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from service.adapters.store.rows import (
     UNFINISHED,
     Failure,
+    Key,
+    Outcome,
     Page,
     Status,
     StoredSummary,
@@ -40,7 +42,18 @@ from service.adapters.store.sqlite import (
     see,
     store_errors,
 )
-from service.adapters.store.tables import DOCUMENT, LISTED, Moment, completion_uses, completions, documents, summaries
+from service.adapters.store.tables import (
+    ALONE,
+    DOCUMENT,
+    LISTED,
+    Moment,
+    completion_uses,
+    completions,
+    documents,
+    idempotency,
+    summaries,
+)
+from service.core.errors import KeyReused
 from service.core.types import Document, SummaryResult
 
 
@@ -84,10 +97,25 @@ class Store:
         async with self.reading() as connection:
             await connection.execute(sa.select(summaries.c.id).limit(1))
 
-    async def add(self, summary: StoredSummary, texts: Sequence[Document]) -> None:
-        """Store a summary with its documents, in their order, in one transaction."""
+    async def add(self, summary: StoredSummary, texts: Sequence[Document], *, key: Key | None = None) -> str:
+        """Store a summary with its documents, in their order, in one transaction; returns its id.
+
+        Args:
+            summary: to be stored.
+            texts: its documents.
+            key: that it is made under; where something was made under it before, nothing is stored, and the id of that
+                is returned.
+
+        Raises:
+            KeyReused: another request was made under the key.
+        """
         async with self.writes() as connection:
+            if key is not None:
+                made = await claim(connection, summary.tenant, key, summary.id, summary.created_at)
+                if made != summary.id:
+                    return made
             await self.insert(connection, summary, texts)
+        return summary.id
 
     async def insert(self, connection: AsyncConnection, summary: StoredSummary, texts: Sequence[Document]) -> None:
         """Store a summary with its documents, as a part of a transaction."""
@@ -132,25 +160,69 @@ class Store:
         return None if row is None else Document(**row._asdict())
 
     async def start(self, tenant: str, summary: str, at: datetime) -> bool:
-        """Mark an unfinished summary as running; `started_at` keeps the first start. False when there is none."""
-        query = sa.update(summaries).where(*named(tenant, summary), summaries.c.status.in_(UNFINISHED))
+        """Mark an unfinished summary as running, and count the try; `started_at` keeps the first start.
+
+        False when there is none, or when it is to be cancelled.
+        """
+        begun = ("queued", "running", "waiting")
         started_at = sa.func.coalesce(summaries.c.started_at, sa.literal(at, Moment))
-        return await self._change(query.values(status="running", started_at=started_at))
+        return await self._move(
+            tenant,
+            summary,
+            begun,
+            status="running",
+            started_at=started_at,
+            next_attempt_at=None,
+            tries=summaries.c.tries + 1,
+        )
+
+    async def put_back(self, tenant: str, summary: str) -> bool:
+        """Leave a summary that is worked on for the next start; that is no try."""
+        tries = sa.case((summaries.c.tries > 0, summaries.c.tries - 1), else_=0)
+        return await self._move(tenant, summary, ("running", "waiting"), status="queued", tries=tries)
+
+    async def hold(self, tenant: str, summary: str, until: datetime) -> bool:
+        """Mark a summary that is worked on as waiting for the endpoint."""
+        return await self._move(tenant, summary, ("running", "waiting"), status="waiting", next_attempt_at=until)
+
+    async def go_on(self, tenant: str, summary: str) -> bool:
+        """Mark a summary that waited as running."""
+        return await self._move(tenant, summary, ("waiting",), status="running", next_attempt_at=None)
+
+    async def cancelling(self, tenant: str, summary: str) -> bool:
+        """Mark an unfinished summary as being cancelled: from now on its result is not stored."""
+        return await self._move(tenant, summary, UNFINISHED, status="cancelling", next_attempt_at=None)
+
+    async def _move(self, tenant: str, summary: str, states: Sequence[str], **values: object) -> bool:
+        query = sa.update(summaries).where(*named(tenant, summary), summaries.c.status.in_(states))
+        return await self._change(query.values(values))
 
     async def finish(
         self,
         tenant: str,
         summary: str,
         *,
-        status: Literal["succeeded", "partial", "failed"],
+        status: Outcome,
         result: SummaryResult | None = None,
         error: Failure | None = None,
         at: datetime,
+        expires_at: datetime | None = None,
     ) -> bool:
-        """Store what became of an unfinished summary. False, and nothing changes, when it is finished or deleted."""
-        query = sa.update(summaries).where(*named(tenant, summary), summaries.c.status.in_(UNFINISHED))
-        return await self._change(
-            query.values(status=status, result=as_json(result), error=as_json(error), finished_at=at)
+        """Store what became of an unfinished summary.
+
+        False, and nothing changes, when it is finished or deleted; one that is being cancelled takes no other end.
+        """
+        states = ("cancelling",) if status == "cancelled" else ("queued", "running", "waiting")
+        return await self._move(
+            tenant,
+            summary,
+            states,
+            status=status,
+            result=as_json(result),
+            error=as_json(error),
+            finished_at=at,
+            next_attempt_at=None,
+            expires_at=expires_at,
         )
 
     async def delete(self, tenant: str, summary: str) -> bool:
@@ -177,7 +249,7 @@ class Store:
             InvalidRequest: `after` is not a cursor of this service.
         """
         place = sa.tuple_(summaries.c.created_at, summaries.c.id)
-        query = sa.select(*LISTED).where(summaries.c.tenant == tenant, summaries.c.comparison.is_(None))
+        query = sa.select(*LISTED).where(summaries.c.tenant == tenant, *ALONE)
         if status is not None:
             query = query.where(summaries.c.status == status)
         if after is not None:
@@ -190,11 +262,19 @@ class Store:
         return Page(data=data, next_cursor=cursor_after(data[-1]) if len(rows) > limit else None)
 
     async def unfinished(self) -> tuple[tuple[str, str], ...]:
-        """Name the queued and running summaries by tenant and id, oldest first; trials go with their comparisons."""
+        """Name the unfinished summaries by tenant and id, oldest first; trials and lines of batches go with these."""
         # over all tenants: the one who asks is the service itself, which starts again what it had accepted
         query = sa.select(summaries.c.tenant, summaries.c.id)
-        query = query.where(summaries.c.status.in_(UNFINISHED), summaries.c.comparison.is_(None))
+        query = query.where(summaries.c.status.in_(UNFINISHED), *ALONE)
         query = query.order_by(summaries.c.created_at, summaries.c.id)
+        async with self.reading() as connection:
+            return tuple((row.tenant, row.id) for row in await connection.execute(query))
+
+    async def queued_lines(self, most: int) -> tuple[tuple[str, str], ...]:
+        """Name queued summaries that are lines of batches, by tenant and id, oldest first."""
+        query = sa.select(summaries.c.tenant, summaries.c.id)
+        query = query.where(summaries.c.status == "queued", summaries.c.batch.is_not(None))
+        query = query.order_by(summaries.c.created_at, summaries.c.id).limit(most)
         async with self.reading() as connection:
             return tuple((row.tenant, row.id) for row in await connection.execute(query))
 
@@ -226,6 +306,28 @@ class Store:
     async def _empty_log(self) -> None:
         async with self._outside.connect() as connection:
             await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def claim(connection: AsyncConnection, tenant: str, key: Key, resource: str, at: datetime) -> str:
+    """Put a resource under a key, as a part of a transaction; returns the one that is under it.
+
+    Raises:
+        KeyReused: another request was made under the key.
+    """
+    query = sa.select(idempotency.c.digest, idempotency.c.resource).where(
+        idempotency.c.tenant == tenant, idempotency.c.key == key.key
+    )
+    there = (await connection.execute(query)).one_or_none()
+    if there is None:
+        row = {"tenant": tenant, "key": key.key, "digest": key.digest, "resource": resource, "created_at": at}
+        await connection.execute(idempotency.insert(), row)
+        return resource
+    if there.digest != key.digest:
+        raise KeyReused(
+            f"Another request was made under this Idempotency-Key, and made {there.resource}. Send this one under a new "
+            "key."
+        )
+    return str(there.resource)
 
 
 def named(tenant: str, summary: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -43,9 +43,16 @@ summaries = sa.Table(
     sa.Column("options", sa.Text, nullable=False),
     sa.Column("conditions", sa.Text, nullable=False, server_default="{}"),
     sa.Column("comparison", sa.Text),  # that it is a trial of; it is then listed and worked on with that
+    sa.Column("batch", sa.Text),  # that it is a line of; as above
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_attempt_at", Moment),
+    sa.Column("expires_at", Moment),
+    sa.Column("purged_at", Moment),
     sa.Column("error", sa.Text),
     sa.Column("result", sa.Text),
     sa.Index("summaries_of_comparison", "tenant", "comparison"),
+    sa.Index("summaries_of_batch", "tenant", "batch", "status", "id"),
+    sa.Index("summaries_by_end", "finished_at"),
     sa.Index("summaries_newest", "tenant", "created_at", "id"),
     sa.Index("summaries_by_status", "status", "created_at", "id"),
 )
@@ -118,6 +125,8 @@ comparisons = sa.Table(
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
     sa.Column("experiment", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("expires_at", Moment),
     sa.Column("error", sa.Text),
     sa.Column("result", sa.Text),
     sa.Index("comparisons_newest", "tenant", "created_at", "id"),
@@ -141,5 +150,43 @@ trials = sa.Table(
         ondelete="CASCADE",
     ),
 )
+batches = sa.Table(
+    "batches",
+    metadata,
+    tenant_column(),
+    sa.Column("id", sa.Text, primary_key=True, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("finished_at", Moment),
+    sa.Column("expires_at", Moment),
+    sa.Column("total", sa.Integer, nullable=False, server_default="0"),
+    sa.Index("batches_newest", "tenant", "created_at", "id"),
+    sa.Index("batches_by_status", "status", "created_at", "id"),
+)
+batch_lines = sa.Table(
+    "batch_lines",
+    metadata,
+    tenant_column(),
+    sa.Column("batch_id", sa.Text, primary_key=True, nullable=False),
+    sa.Column("position", sa.Integer, primary_key=True, nullable=False),
+    sa.Column("custom_id", sa.Text),
+    sa.Column("summary_id", sa.Text),
+    sa.Column("error", sa.Text),  # of a line that could not be accepted
+    sa.ForeignKeyConstraint(
+        ["tenant", "batch_id"], ["batches.tenant", "batches.id"], name="batch_lines_batch", ondelete="CASCADE"
+    ),
+    sa.Index("batch_lines_by_summary", "tenant", "summary_id"),
+)
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    tenant_column(),
+    sa.Column("key", sa.Text, primary_key=True, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),  # of the request that it came with
+    sa.Column("resource", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+)
 LISTED = [column for column in summaries.c if column.name != "result"]
 DOCUMENT = [documents.c[name] for name in Document.__struct_fields__]
+ALONE = (summaries.c.comparison.is_(None), summaries.c.batch.is_(None))
+"""Of summaries that were asked for by themselves."""

@@ -5,37 +5,21 @@ What a crash leaves unfinished is taken up at the next start. Running a job agai
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from time import perf_counter, process_time
-from typing import Literal, NoReturn, Self
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn, Self
 
 import structlog
-from msgspec.structs import replace
 
 from service import pipeline
-from service.adapters.store import Failure, Page, Status, Store, StoredSummary, new_id
+from service.adapters.queue import Job, LocalQueue
+from service.adapters.store import FINISHED, Key, Page, Status, Store, StoredSummary, new_id
 from service.asking import Asking
 from service.core.catalogue import Catalogue
-from service.core.errors import (
-    EndpointError,
-    EndpointUnavailable,
-    FieldError,
-    Incomplete,
-    InternalError,
-    InvalidRequest,
-    NeedsModel,
-    NotFound,
-    PrecisError,
-)
-from service.core.types import (
-    Caveat,
-    CompletionRequest,
-    Conditions,
-    Document,
-    Options,
-    RequestPlan,
-    SummaryResult,
-)
+from service.core.errors import FieldError, InternalError, InvalidRequest, NeedsModel, NotFound
+from service.core.types import CompletionRequest, Conditions, Document, Options, RequestPlan
+from service.jobs.events import Events
+from service.jobs.running import Runner
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -43,13 +27,24 @@ TENANT = "local"
 """Whose summaries are made and seen, as long as callers are not told apart."""
 AS_CONFIGURED = Conditions()
 NO_PROMPTS = Catalogue()
-FINISHED: frozenset[Status] = frozenset({"succeeded", "partial", "failed"})
+__all__ = ["AS_CONFIGURED", "FINISHED", "TENANT", "Jobs", "check_count"]
 
 
 class Jobs:
-    """The summaries of one store, and the tasks that work on them in this process."""
+    """The summaries of one store, and the work on them in this process.
 
-    def __init__(
+    Args:
+        store: that they are in.
+        tools: of the pipeline.
+        concurrency: how many summaries of a lane are worked on at the same time.
+        max_documents: most documents of a summary.
+        asking: the endpoint, where there is one.
+        catalogue: of the prompts.
+        keep: how long a finished summary is kept; None for ever.
+        now: the moment, aware.
+    """
+
+    def __init__(  # noqa: PLR0913 - wired in one place, by name
         self,
         *,
         store: Store,
@@ -58,6 +53,7 @@ class Jobs:
         max_documents: int,
         asking: Asking | None = None,
         catalogue: Catalogue = NO_PROMPTS,
+        keep: timedelta | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.store = store
@@ -65,10 +61,15 @@ class Jobs:
         self.asking = asking
         self.catalogue = catalogue
         self.concurrency = concurrency
-        self._slots = asyncio.Semaphore(concurrency)
-        self._max_documents = max_documents
+        self.events = Events()
         self.now = now
-        self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._max_documents = max_documents
+        self._runner = Runner(store, tools, asking, events=self.events, keep=keep, now=now)
+        self._queue = LocalQueue(
+            self._runner,
+            places={"single": concurrency, "batch": concurrency},
+            refill=self._refill,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,20 +78,31 @@ class Jobs:
         await self.close(drain_s=0)
 
     async def submit(
-        self, tenant: str, documents: Sequence[Document], options: Options, conditions: Conditions = AS_CONFIGURED
+        self,
+        tenant: str,
+        documents: Sequence[Document],
+        options: Options,
+        conditions: Conditions = AS_CONFIGURED,
+        *,
+        key: Key | None = None,
     ) -> StoredSummary:
-        """Store a summary to be made and start on it; returns once the row is committed.
+        """Store a summary to be made and line it up; returns once the row is committed.
+
+        Under a key that a summary was made with before, that one is returned, as far as it is.
 
         Raises:
             InvalidRequest: the documents, options or conditions do not fit; nothing is stored.
+            KeyReused: another request was made under the key.
             NotFound: there is no such prompt.
             StoreUnavailable: the row could not be committed.
         """
         pinned = self.pinned(conditions)
         await self.check(documents, options)
         summary = self.accepted(tenant, options, pinned)
-        await self.store.add(summary, documents)
-        self._begin(tenant, summary.id)
+        made = await self.store.add(summary, documents, key=key)
+        if made != summary.id:
+            return await self.get(tenant, made)
+        self._begin(summary)
         return summary
 
     async def check(self, documents: Sequence[Document], options: Options) -> None:
@@ -113,10 +125,9 @@ class Jobs:
         )
 
     async def work(self, tenant: str, summary: str) -> StoredSummary:
-        """Work on a stored summary until it is finished; raises NotFound where it was deleted meanwhile."""
-        self._begin(tenant, summary)
-        if (task := self._tasks.get((tenant, summary))) is not None:
-            await asyncio.wait({task})
+        """Have a stored summary worked on, and wait until it is finished; raises NotFound where it was deleted."""
+        await self._take_up(tenant, summary)
+        await self._queue.ended(Job(tenant=tenant, id=summary))
         return await self.get(tenant, summary)
 
     async def plan(
@@ -141,9 +152,10 @@ class Jobs:
         Raises:
             NotFound: there is no such summary, or no longer.
         """
-        task = self._tasks.get((tenant, summary))
-        if task is not None and wait_s > 0:
-            await asyncio.wait({task}, timeout=wait_s)
+        if wait_s > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._queue.ended(Job(tenant=tenant, id=summary))
         return await self.get(tenant, summary)
 
     async def get(self, tenant: str, summary: str) -> StoredSummary:
@@ -170,33 +182,47 @@ class Jobs:
         """A page of summaries without their results, newest first; raises InvalidRequest for a broken cursor."""
         return await self.store.page(tenant, limit=limit, after=after, status=status)
 
+    async def cancel(self, tenant: str, summary: str) -> StoredSummary:
+        """Stop work on a summary: its calls are ended, their connections closed, and it takes no result any more.
+
+        What was answered is remembered all the same. A summary that is finished stays as it is.
+
+        Raises:
+            NotFound: there is no such summary.
+        """
+        if await self.store.cancelling(tenant, summary):
+            job = Job(tenant=tenant, id=summary)
+            if not await self._queue.abort(job):
+                # nobody works on it here: another process may, and will find that its result is not taken
+                log.info("summary_cancelled_elsewhere", summary=summary)
+            await self.store.finish(tenant, summary, status="cancelled", at=self.now())
+        return await self.get(tenant, summary)
+
     async def delete(self, tenant: str, summary: str) -> None:
-        """Remove a summary, its result and its documents; raises NotFound."""
+        """Remove a summary, its result and its documents, and stop work on it; raises NotFound."""
         if not await self.store.delete(tenant, summary):
             raise _no_summary(summary)
-        self.drop(tenant, summary)
+        await self.drop(tenant, summary)
 
-    def drop(self, tenant: str, summary: str) -> None:
-        """Stop working on a summary, as it was deleted."""
-        if (task := self._tasks.get((tenant, summary))) is not None:
-            task.cancel()
+    async def drop(self, tenant: str, summary: str) -> None:
+        """Stop working on a summary that was deleted."""
+        await self._queue.abort(Job(tenant=tenant, id=summary))
 
     async def resume(self) -> int:
-        """Start on every unfinished summary in the store; returns how many."""
+        """Line up every unfinished summary in the store; returns how many. Trials go with their comparisons."""
         unfinished = await self.store.unfinished()
         for tenant, summary in unfinished:
-            self._begin(tenant, summary)
+            await self._take_up(tenant, summary)
+        self._queue.more()
         return len(unfinished)
+
+    def more(self) -> None:
+        """Say that there are new lines of batches to be worked on."""
+        self._queue.more()
 
     async def close(self, *, drain_s: float) -> None:
         """Wait up to `drain_s` seconds for what is being worked on; the rest is left for the next start."""
-        tasks = set(self._tasks.values())
-        if tasks and drain_s > 0:
-            await asyncio.wait(tasks, timeout=drain_s)
-        left = [task for task in tasks if not task.done()]
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await self._queue.close(drain_s=drain_s)
 
     def _check_sizes(self, documents: Sequence[Document]) -> None:
         check_count(len(documents), self._max_documents)
@@ -209,87 +235,22 @@ class Jobs:
                 )
             seen[document.id] = position
 
-    def _begin(self, tenant: str, summary: str) -> None:
-        key = (tenant, summary)
-        if key not in self._tasks:
-            self._tasks[key] = asyncio.create_task(self._run(tenant, summary), name=f"summary {summary}")
-            self._tasks[key].add_done_callback(lambda _: self._tasks.pop(key, None))
+    def _begin(self, summary: StoredSummary) -> None:
+        """Line up a summary."""
+        self.events.begin(summary.tenant, summary.id)
+        self._queue.put(Job(tenant=summary.tenant, id=summary.id), "single")
 
-    async def _run(self, tenant: str, summary: str) -> None:
-        """Work on one summary; whatever goes wrong ends in its row, if there is a row to write it to."""
-        async with self._slots:
-            started, cpu = perf_counter(), process_time()
-            try:
-                await self._summarise(tenant, summary)
-            except PrecisError as error:
-                await self._fail(tenant, summary, error)
-            except Exception:
-                log.exception("summary_crashed", summary=summary)
-                detail = "A fault of the service, not of the request; the log names it under this summary's id."
-                await self._fail(tenant, summary, InternalError(detail))
-            finally:
-                log.info(
-                    "summary_worked_on",
-                    summary=summary,
-                    tenant=tenant,
-                    wall_ms=round((perf_counter() - started) * 1000, 1),
-                    process_cpu_ms=round((process_time() - cpu) * 1000, 1),
-                )
+    async def _take_up(self, tenant: str, summary: str) -> None:
+        """Line up a summary of which only the name is known."""
+        if not self._queue.has(Job(tenant=tenant, id=summary)):
+            self._begin(await self.get(tenant, summary))
 
-    async def _summarise(self, tenant: str, summary: str) -> None:
-        if not await self.store.start(tenant, summary, self.now()):
-            return
-        stored = await self.get(tenant, summary)
-        documents = await self.store.documents(tenant, summary)
-        result = await self._result(stored, documents)
-        if result.gaps and stored.conditions.strict:
-            gap = result.gaps[0]
-            raise Incomplete(
-                f"{len(result.gaps)} parts were not read, and the request is strict. The first: characters {gap.start} "
-                f"to {gap.end} of {gap.document}: {gap.detail}"
-            )
-        status: Literal["succeeded", "partial"] = "partial" if result.gaps else "succeeded"
-        await self.store.finish(tenant, summary, status=status, result=result, at=self.now())
-
-    async def _result(self, stored: StoredSummary, documents: Sequence[Document]) -> SummaryResult:
-        """The summary by the configured endpoint, by the extractive engine where there is none or it may stand in."""
-        if stored.conditions.prompt is None:
-            # Accepted while no endpoint was configured, and so without calls.
-            return await pipeline.summarise(documents, stored.options, tools=self.tools)
-        try:
-            return await self._asked(stored, documents)
-        except EndpointError as error:
-            if stored.conditions.fallback != "extractive":
-                raise
-            log.warning("summary_falls_back", summary=stored.id, code=error.code)
-            try:
-                result = await pipeline.summarise(documents, stored.options, tools=self.tools)
-            except NeedsModel:
-                # What is asked for only a model can do: then the endpoint's fault is what there is to say.
-                raise error from None
-            text = f"{error.title}, so the sources' own sentences were used, as asked for. {error.detail}"
-            return replace(result, caveats=(Caveat(code="fallback", text=text), *result.caveats))
-
-    async def _asked(self, stored: StoredSummary, documents: Sequence[Document]) -> SummaryResult:
-        """The summary by the configured endpoint; raises EndpointError."""
-        conditions = stored.conditions
-        if self.asking is None:
-            raise EndpointUnavailable(
-                f"The summary was accepted for {conditions.prompt}, and no endpoint is configured any more. Set "
-                "PRECIS_BASE_URL and PRECIS_MODEL again, and ask anew."
-            )
-        version = self.asking.version(conditions)
-        log.info("summary_asked", summary=stored.id, version=version.id, digest=version.digest, label=conditions.label)
-        await self.asking.look(conditions)
-        complete = await self.asking.for_summary(self.store, stored.tenant, stored.id, conditions)
-        engaged = pipeline.Engaged(
-            model=self.asking.model(conditions, complete),
-            endpoint=self.asking.url,
-            name=conditions.model or "",
-            label=conditions.label,
-        )
-        result = await pipeline.summarise(documents, stored.options, tools=self.tools, engaged=engaged)
-        return replace(result, usage=replace(result.usage, cost=self.asking.cost(result.usage)))
+    async def _refill(self, most: int) -> list[Job]:
+        """Lines of batches that wait, in order."""
+        found = [Job(tenant=tenant, id=summary) for tenant, summary in await self.store.queued_lines(most)]
+        for job in found:
+            self.events.begin(job.tenant, job.id)
+        return found
 
     def pinned(self, conditions: Conditions, *, withdrawn_too: bool = False) -> Conditions:
         """The conditions as the configured endpoint can keep them.
@@ -312,16 +273,6 @@ class Jobs:
                 errors=tuple(FieldError(f"/{name}", "needs a language model") for name in asked),
             )
         return conditions
-
-    async def _fail(self, tenant: str, summary: str, error: PrecisError) -> None:
-        failure = Failure(code=error.code, status=error.status, title=error.title, detail=error.detail)
-        try:
-            await self.store.finish(tenant, summary, status="failed", error=failure, at=self.now())
-        except PrecisError as unwritten:
-            # The row stays unfinished, so the next start takes it up again.
-            log.exception("summary_failure_not_stored", summary=summary, code=error.code, store=unwritten.detail)
-        else:
-            log.warning("summary_failed", summary=summary, code=error.code)
 
 
 async def _nothing_sent(_request: CompletionRequest, _counted: int) -> NoReturn:
