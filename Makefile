@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := service tests bench
 
-.PHONY: help demo compare test check format bench lock wheel serve clean
+.PHONY: help demo compare test soak check format bench lock wheel serve clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ compare: $(READY)  ## compare news@1 to news@3 over the sample articles, from re
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest
+
+soak: $(READY)  ## 10,000 jobs over 20 kills of the server; takes a quarter of an hour (SOAK="--jobs 2000 --kills 10" for less)
+	@PYTHONPATH=tests/endpoint:. $(BIN)/python tests/faults/soak.py $(SOAK)
 
 check: $(READY)  ## lint, format, types, import contracts, docs
 	@$(BIN)/ruff check $(SOURCES)

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
-from service.adapters.endpoint import PATH, Attempt, Endpoint, Hold
+from service.adapters.endpoint import PATH, Attempt, Endpoint, Hold, to_its_end
 from service.adapters.store import Memo, Store
 from service.core import chunking, prompts
 from service.core.catalogue import Catalogue, pinned, resolve
@@ -24,6 +24,7 @@ from service.core.errors import (
     EndpointThrottled,
     FieldError,
     InvalidRequest,
+    PrecisError,
 )
 from service.core.types import Budget, Completion, CompletionRequest, Conditions, Usage, Value
 from service.core.watching import Watch, unwatched
@@ -310,13 +311,23 @@ class Complete:
         except EndpointError:
             await journal.close()
             raise
+        except asyncio.CancelledError:
+            if journal.completion is not None:
+                # whoever was cancelled is cancelled, though the store fails
+                with suppress(PrecisError):
+                    await self._keep(journal, journal.completion, asked)
+            raise
         finally:
             self._allowance.settle(reserved, took)
+        await self._keep(journal, completion, asked)
+        return completion
+
+    async def _keep(self, journal: "Journal", completion: Completion, asked: str) -> None:
+        """Remember what was paid for, whoever is cancelled meanwhile."""
         if self._asking.mode == "replay":
             await journal.close()
         else:
-            await journal.remember(completion, asked)
-        return completion
+            await to_its_end(journal.remember(completion, asked))
 
     def _taken(self, completion: Completion, counted_tokens: int) -> "Amount":
         """The tokens that a call took: as reported, else as counted here."""
@@ -347,6 +358,8 @@ class Journal:
         self._memo = memo
         self._numbers: dict[int, int] = {}
         self._last: Attempt | None = None
+        self.completion: Completion | None = None
+        """What was answered last, if it is of use."""
 
     async def __call__(self, attempt: Attempt) -> None:
         """Journal an attempt, but for an answer."""
@@ -354,7 +367,7 @@ class Journal:
             number = await self._memo.sent(attempt.key, attempt.repetition, attempt.at)
             self._numbers[attempt.number] = number
         elif attempt.state == "answered":
-            self._last = attempt
+            self._last, self.completion = attempt, attempt.completion
         else:
             await self._write(attempt)
 

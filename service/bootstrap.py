@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from service import __version__, data
 from service.adapters import language, library, recordings, tokens
 from service.adapters.endpoint import Endpoint, EndpointSettings, Overrides, network, open_transport, pinned
-from service.adapters.store import Store
+from service.adapters.store import Keep, Store
 from service.asking import Asking, Prices
 from service.core.catalogue import Catalogue
 from service.core.errors import BadSettings
@@ -43,7 +44,7 @@ async def open_jobs(settings: Settings) -> AsyncIterator[Jobs]:
     async with AsyncExitStack() as stack:
         prompts = (await asyncio.to_thread(load_prompts, settings)).catalogue
         asking = await stack.enter_async_context(open_asking(settings, prompts))
-        store = await Store.open(settings.database_url)
+        store = await Store.open(settings.database_url, working=True)
         stack.push_async_callback(store.close)
         jobs = Jobs(
             store=store,
@@ -52,11 +53,20 @@ async def open_jobs(settings: Settings) -> AsyncIterator[Jobs]:
             catalogue=prompts,
             concurrency=settings.concurrency,
             max_documents=settings.max_documents,
+            keep=keep(settings),
         )
         try:
             yield jobs
         finally:
             await jobs.close(drain_s=settings.drain_s)
+
+
+def keep(settings: Settings) -> Keep:
+    """How long what is finished is kept."""
+    texts, results = (
+        None if days == "never" else timedelta(days=days) for days in (settings.documents_days, settings.results_days)
+    )
+    return Keep(texts=texts, results=results)
 
 
 def tools(settings: Settings) -> Tools:
@@ -160,6 +170,7 @@ def endpoint_settings(settings: Settings) -> EndpointSettings:
         deadline_s=settings.deadline_s,
         attempts=settings.attempts,
         patience_s=settings.patience_s,
+        outage_s=settings.outage_s,
         max_reply_bytes=settings.max_reply_bytes,
         overrides=_overrides(settings),
     )
@@ -169,6 +180,10 @@ def endpoint_settings(settings: Settings) -> EndpointSettings:
         configured,
         base_url=_REPLAYED_URL,
         slots=record.slots,
+        # recordings answer at once
+        rpm=None,
+        tpm=None,
+        outage_s=0.0,
         context_window=record.context_window,
         overrides=pinned(record.profile),
     )

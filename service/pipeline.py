@@ -18,6 +18,7 @@ from service.core.finishing import Account, finish, too_little
 from service.core.types import (
     Caveat,
     Document,
+    Draft,
     Manifest,
     Options,
     PlannedDocument,
@@ -26,7 +27,8 @@ from service.core.types import (
     SummaryResult,
     Value,
 )
-from service.drafting import Model
+from service.core.watching import PhaseBegun, Watch, unwatched
+from service.drafting import Model, tell
 
 VERSIONS = {
     "sentences": texts.SENTENCES_VERSION,
@@ -73,9 +75,21 @@ class Engaged(Value, frozen=True, kw_only=True):
 
 
 async def summarise(
-    documents: Sequence[Document], options: Options, *, tools: Tools, engaged: Engaged | None = None
+    documents: Sequence[Document],
+    options: Options,
+    *,
+    tools: Tools,
+    engaged: Engaged | None = None,
+    watch: Watch = unwatched,
 ) -> SummaryResult:
     """One summary over all documents: by the model that is engaged, else by the extractive engine.
+
+    Args:
+        documents: to be summarised.
+        options: of the summary.
+        tools: from outside.
+        engaged: the model; what happens is told to its own `watch`.
+        watch: told of the phases of the extractive engine.
 
     Raises:
         NothingToRead: a document has no readable text.
@@ -83,7 +97,7 @@ async def summarise(
         EndpointError: nothing could be read by the model, or too little of what it says is supported.
     """
     if engaged is None:
-        return await asyncio.to_thread(_extract, documents, options, tools)
+        return await _extract(documents, options, tools, watch)
     return await _ask(documents, options, tools, engaged)
 
 
@@ -106,15 +120,25 @@ async def check(documents: Sequence[Document], options: Options, *, tools: Tools
     await asyncio.to_thread(_check, documents, options, tools, model=model)
 
 
-def _extract(documents: Sequence[Document], options: Options, tools: Tools) -> SummaryResult:
+async def _extract(documents: Sequence[Document], options: Options, tools: Tools, watch: Watch) -> SummaryResult:
+    tell(watch, PhaseBegun(phase="reading"))
+    sources = await asyncio.to_thread(_checked_and_read, documents, options, tools)
+    tell(watch, PhaseBegun(phase="drafting"))
+    draft = await asyncio.to_thread(extractive.draft, sources, options)
+    tell(watch, PhaseBegun(phase="finishing"))
+    return await asyncio.to_thread(_extracted, draft, sources, options, tools)
+
+
+def _checked_and_read(documents: Sequence[Document], options: Options, tools: Tools) -> tuple[Source, ...]:
     _check(documents, options, tools)
-    sources = read(documents, tools)
-    draft = extractive.draft(sources, options)
-    index = grounding.build_index(sources)
+    return read(documents, tools)
+
+
+def _extracted(draft: Draft, sources: Sequence[Source], options: Options, tools: Tools) -> SummaryResult:
     return finish(
         draft,
         sources,
-        index,
+        grounding.build_index(sources),
         manifest=Manifest(
             engine="extractive",
             service_version=tools.service_version,
@@ -130,6 +154,8 @@ def _extract(documents: Sequence[Document], options: Options, tools: Tools) -> S
 
 
 async def _ask(documents: Sequence[Document], options: Options, tools: Tools, engaged: Engaged) -> SummaryResult:
+    watch = engaged.model.watch
+    tell(watch, PhaseBegun(phase="reading"))
     await check(documents, options, tools=tools, model=True)
     sources = await asyncio.to_thread(read, documents, tools)
     index = grounding.build_index(sources)
@@ -138,6 +164,7 @@ async def _ask(documents: Sequence[Document], options: Options, tools: Tools, en
     drafted, _ = await asyncio.gather(
         drafting.draft(sources, index, options, engaged.model, names), asyncio.to_thread(names)
     )
+    tell(watch, PhaseBegun(phase="finishing"))
     answered = {completion.model for completion in drafted.completions if completion.model}
     result = await asyncio.to_thread(
         finish,

@@ -21,8 +21,10 @@ from service import bootstrap, logs, pipeline
 from service.adapters import language, tokens
 from service.cli import main
 from service.core.types import Document, Options, Source, SummaryResult
+from service.jobs.minding import Sleep
 from service.settings import Settings
 from service.web.app import OpenJobs, create_app
+from service.web.events import PACE, Pace
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "precis"
 
@@ -53,10 +55,13 @@ def serve(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[httpx.Asy
     """Give a function that runs the application on `precis.db` in `tmp_path`; settings are its keyword arguments."""
 
     def served(
-        open_jobs: OpenJobs = bootstrap.open_jobs, **settings: Any
+        open_jobs: OpenJobs = bootstrap.open_jobs,
+        pace: Pace = PACE,
+        sleep: Sleep = asyncio.sleep,
+        **settings: Any,
     ) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         configured = Settings(**{"database_url": f"sqlite:///{tmp_path}/precis.db", **settings})
-        return running(create_app(configured, open_jobs=open_jobs))
+        return running(create_app(configured, open_jobs=open_jobs, pace=pace, sleep=sleep))
 
     return served
 

@@ -25,7 +25,7 @@ from service.core.errors import (
     NotFound,
     PromptWithdrawn,
 )
-from service.core.types import Budget, CompletionRequest, Conditions, Message, Options, Stage
+from service.core.types import Budget, Completion, CompletionRequest, Conditions, Message, Options, Stage
 
 ROOT = Path(__file__).parents[1]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -215,15 +215,141 @@ async def test_the_form_that_is_asked_for_does_not_change_while_it_is_recorded(
 # --- the journal -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_call_that_breaks_off_stays_in_the_journal_as_sent(wire: Wire, store: Store) -> None:
-    """Whoever looks at the next start sees that it was never answered here."""
+async def test_a_call_that_is_cancelled_stands_in_the_journal_as_unknown(wire: Wire, store: Store) -> None:
+    """Whoever looks at the next start sees that it was sent, and not what became of it."""
     with closed(wire.gate):
         call = asyncio.create_task((await complete(wire, store))(question(), COUNTED))
         await wire.arrived.wait()
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
     (attempt,) = await Memo(store, "local", "a").attempts()
-    assert (attempt.state, attempt.status, attempt.ended_at) == ("sent", None, None)
+    assert (attempt.state, attempt.status) == ("unknown", None)
+    assert attempt.ended_at is not None
+
+
+class Lingering(httpx.AsyncByteStream):
+    """A whole answer on a connection that then says nothing more."""
+
+    def __init__(self) -> None:
+        self.given = asyncio.Event()
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunk = {"model": "m", "choices": [{"delta": {"content": "{}"}, "finish_reason": "stop"}]}
+        yield f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+        self.given.set()
+        await asyncio.Event().wait()
+
+    async def aclose(self) -> None:
+        """The connection is closed."""
+        self.closed = True
+
+
+@pytest.mark.parametrize("mode", ["live", "record"])
+async def test_an_answer_that_was_complete_when_it_was_cancelled_is_remembered(
+    wire: Wire, store: Store, mode: Mode
+) -> None:
+    """It was paid for; whoever asks again is given it, though nobody was told of it."""
+    stream = Lingering()
+    wire.answer = lambda _: httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=stream)
+    call = asyncio.create_task((await complete(wire, store, mode=mode))(question(), COUNTED))
+    await stream.given.wait()
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    assert call.cancelled()
+    assert stream.closed
+    (attempt,) = await Memo(store, "local", "a").attempts()
+    assert (attempt.state, attempt.status) == ("answered", 200)
+    assert (await (await complete(wire, store, "b"))(question(), COUNTED)).text == "{}"
+    assert len(wire.asked) == 1
+
+
+async def test_an_answer_that_is_being_remembered_is_remembered_whoever_is_cancelled(wire: Wire, store: Store) -> None:
+    """Also when that is said twice; the cancellation comes after the writing."""
+    with closed(wire.gate):
+        call = asyncio.create_task((await complete(wire, store))(question(), COUNTED))
+        await wire.arrived.wait()
+        await store._writing.acquire()
+    while not store._writing._waiters:  # noqa: ASYNC110 - a lock says nothing when somebody waits for it
+        await asyncio.sleep(0)
+    for _ in range(2):
+        call.cancel()
+        await asyncio.sleep(0)
+    assert not call.done()
+    store._writing.release()
+    await asyncio.gather(call, return_exceptions=True)
+    assert call.cancelled()
+    (attempt,) = await Memo(store, "local", "a").attempts()
+    assert attempt.state == "answered"
+    assert await Memo(store, "local", "a").recall(wired(wire).key(question(), PINNED), 0) is not None
+
+
+class Trickling(httpx.AsyncByteStream):
+    """An answer in pieces."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunk = {"model": "m", "choices": [{"delta": {"content": "{}"}, "finish_reason": "stop"}]}
+        for piece in (f"data: {json.dumps(chunk)}\n\n", "data: [DONE]\n\n", ": bye\n\n"):
+            await turns(3)
+            yield piece.encode()
+
+
+class InMemory(Memo):
+    """A memo whose writes take a few turns of the loop, and no thread: they end as soon on every machine."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, "local", "a")
+        self.states: dict[int, str] = {}
+        self.kept: Completion | None = None
+
+    async def recall(self, *_: object) -> Completion | None:
+        """What is kept."""
+        await turns(2)
+        return self.kept
+
+    async def sent(self, *_: object) -> int:
+        """Note a request."""
+        await turns(3)
+        self.states[len(self.states) + 1] = "sent"
+        return len(self.states)
+
+    async def ended(self, key: str, repetition: int, number: int, **ended: Any) -> None:  # noqa: ARG002
+        """Note its end."""
+        await turns(3)
+        self.states[number] = ended["state"]
+
+    async def answered(self, completion: Completion, repetition: int, number: int, **_: Any) -> None:  # noqa: ARG002
+        """Note its answer and keep it."""
+        await turns(3)
+        self.states[number], self.kept = "answered", completion
+
+
+async def turns(count: int) -> None:
+    """So many turns of the loop."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_wherever_a_call_is_cancelled_what_came_is_journalled_and_remembered_or_neither(
+    wire: Wire, store: Store
+) -> None:
+    """At every turn of the loop; once a request was sent its end is written, and an answer is never lost in between."""
+    wire.answer = lambda _: httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Trickling())
+    asking, outcomes = wired(wire), list[tuple[str, ...]]()
+    for count in range(60):
+        memo = InMemory(store)
+        call = asyncio.create_task(
+            Complete(asking, memo, PINNED, tenant="local", paid=frozenset())(question(), COUNTED)
+        )
+        await turns(count)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        states = tuple(memo.states.values())
+        assert (states == ("answered",)) == (memo.kept is not None)
+        assert states == ("answered",) or call.cancelled()
+        outcomes.append(states)
+    told = [state for state, before in zip(outcomes, [None, *outcomes], strict=False) if state != before]
+    assert told == [(), ("unknown",), ("answered",)]
 
 
 # --- budgets ---------------------------------------------------------------------------------------------------------

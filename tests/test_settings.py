@@ -162,6 +162,7 @@ def test_unknown_names_are_found_in_every_place(tmp_path: Path) -> None:
         ("PRECIS_WAIT_S", "61", "a number from 0 to 60"),
         ("PRECIS_WAIT_S", "nan", "a number from 0 to 60"),
         ("PRECIS_DRAIN_S", "inf", "a number from 0 to 3600"),
+        ("PRECIS_OUTAGE_S", "-1", "a number from 0 to 86400"),
         ("PRECIS_LOG_LEVEL", "loud", "one of debug, error, info, warning"),
     ],
 )

@@ -156,6 +156,40 @@ def run_summarise(
     return command.run(loaded, command.Arguments(**arguments))  # type: ignore[arg-type]
 
 
+@precis.command("batch", epilog="Exit codes: 0 all done, 1 some lines failed or did not fit, 2 usage, 130 interrupted.")
+@click.argument("source", metavar="IN.ndjson|FOLDER|-")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="OUT.ndjson",
+    help="Write results there, one a line, in order; what is there already is not done again.",
+)
+@click.option("--retry-failed", "again", is_flag=True, help="Do what failed in an earlier run again.")
+@click.option("--length", type=click.Choice(LENGTHS), help="With a folder: length of the summaries.")
+@click.option("--prompt", metavar="NAME[@REF]", help="With a folder: prompt, version (news@2) or label.")
+@click.option("--model", metavar="NAME", help="With a folder: model, of those that PRECIS_MODELS allows.")
+@click.option("--strict", is_flag=True, help="With a folder: fail where a part could not be read.")
+@click.option(
+    "--fallback", type=click.Choice(["extractive"]), help="With a folder: what to do when the endpoint fails."
+)
+@click.option("--dev", is_flag=True, help="Drafts and edited versions may be used, marked as dirty.")
+@click.option("--record", metavar="DIR", help="Write down there what the endpoint answers.")
+@click.option("--replay", metavar="DIR", help="Answer from recordings, without a network.")
+@click.pass_context
+def run_batch(context: click.Context, /, record: str | None, replay: str | None, dev: bool, **arguments: object) -> int:
+    """Summarise many: a request a line of IN.ndjson (- is standard input), or a file of FOLDER each.
+
+    It can be stopped and started again, and goes on where it was.
+    """
+    from service.cli import batch as command
+
+    mode = _endpoint_mode(record, replay)
+    loaded = settings(context, endpoint_mode=mode, recordings_dir=record or replay, prompts_dev=dev or None)
+    return command.run(loaded, command.Arguments(**arguments))  # type: ignore[arg-type]
+
+
 @precis.command("evaluate", epilog=EXIT_CODES)
 @click.argument("summary", metavar="SUMMARY.json")
 @click.option("--reference", metavar="FILE", help="What a good summary of the same texts holds, in JSON.")
@@ -244,6 +278,16 @@ def run_serve(context: click.Context, host: str | None, port: int | None, dev: b
     from service.cli import serve as command
 
     return command.run(settings(context, host=host, port=port, prompts_dev=dev or None).settings)
+
+
+@precis.command("purge")
+@click.option("--dry-run", is_flag=True, help="Only say what is due.")
+@click.pass_context
+def run_purge(context: click.Context, dry_run: bool) -> int:
+    """Delete what is older than PRECIS_DOCUMENTS_DAYS and PRECIS_RESULTS_DAYS; a server does so every hour."""
+    from service.cli import purge as command
+
+    return command.run(settings(context).settings, dry_run=dry_run)
 
 
 @precis.command("doctor")

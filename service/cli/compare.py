@@ -57,7 +57,7 @@ class Arguments(Value, frozen=True, kw_only=True):
 
 def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
     """Compare, write the reports and print what came out; returns the exit code."""
-    settings = loaded.settings
+    settings = files.impatient(loaded)
     quiet = loaded.origins["log_level"] == "default"
     # what a failed trial came to stands in the report
     logs.configure(level="error" if quiet else settings.log_level, fmt=settings.log_format)

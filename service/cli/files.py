@@ -13,8 +13,10 @@ import msgspec
 from service.adapters import extraction
 from service.core.errors import FieldError, InvalidRequest, MalformedBody, PrecisError, TooLarge, UnsupportedMedia
 from service.core.types import OFFSET_UNIT, SCHEMA_VERSION, Document, SummaryResult
+from service.settings import Loaded, Settings
 
 STDIN = "-"
+OUTAGE_S = 60.0
 _BYTES_A_CHARACTER = 4
 """Most that UTF-8 takes."""
 _DOCUMENT = re.compile(r"/documents/(\d+)")
@@ -161,6 +163,13 @@ def decoded(sent: bytes, form: type[_T], wrong: str) -> _T:
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def impatient(loaded: Loaded[Settings]) -> Settings:
+    """The settings of a command that somebody waits for: a minute, unless it is set, for an endpoint that is down."""
+    if loaded.origins["outage_s"] != "default":
+        return loaded.settings
+    return msgspec.structs.replace(loaded.settings, outage_s=OUTAGE_S)
 
 
 def check_folder(output: Path) -> None:

@@ -5,7 +5,7 @@ import math
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
 from types import FrameType
@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 
 from service import bootstrap, logs
+from service.adapters.store import serving
 from service.core.errors import BadSettings
 from service.jobs import Jobs
 from service.settings import Settings
@@ -21,6 +22,8 @@ from service.web.app import create_app
 
 _BACKLOG = 2048
 """Connections that may wait to be taken up."""
+_PARTING_S = 2.0
+"""Before the time is up, those who follow a summary are let go."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -36,7 +39,8 @@ def run(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
-    with listen(settings.host, settings.port) as listening:
+    # the lock first: of two servers that differ in nothing, the second is told the reason and not that a port is taken
+    with serving(settings.database_url), listen(settings.host, settings.port) as listening:
         return await _serve_on(listening, settings)
 
 
@@ -57,7 +61,7 @@ async def _serve_on(listening: socket.socket, settings: Settings) -> int:
             timeout_graceful_shutdown=math.ceil(settings.drain_s),
         )
         log.info("listening", url=f"http://{settings.host}:{settings.port}", docs="/docs")
-        server = _Server(config)
+        server = _Server(config, let_go=jobs.events.close, after_s=max(0.0, settings.drain_s - _PARTING_S))
         await server.serve(sockets=[listening])
         # One time for both: requests that wait for a summary have used some of it up.
         await jobs.close(drain_s=max(0.0, settings.drain_s - server.stopping_s()))
@@ -65,9 +69,20 @@ async def _serve_on(listening: socket.socket, settings: Settings) -> int:
 
 
 class _Server(uvicorn.Server):
-    """A server that returns when it is told to stop."""
+    """A server that returns when it is told to stop.
+
+    Args:
+        config: as uvicorn has it.
+        let_go: lets those go who follow a summary; their streams would never end by themselves.
+        after_s: how long they may go on when it is told to stop.
+    """
 
     told_to_stop_at: float | None = None
+
+    def __init__(self, config: uvicorn.Config, *, let_go: Callable[[], None], after_s: float) -> None:
+        super().__init__(config)
+        self._let_go = let_go
+        self._after_s = after_s
 
     def stopping_s(self) -> float:
         """Seconds since it was told to stop; 0 when it was not."""
@@ -77,6 +92,14 @@ class _Server(uvicorn.Server):
         """Note when the first signal came, and stop."""
         self.told_to_stop_at = self.told_to_stop_at or monotonic()
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, when the requests under way are answered or the time is up."""
+        parting = asyncio.get_running_loop().call_later(self._after_s, self._let_go)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            parting.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

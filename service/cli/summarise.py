@@ -15,7 +15,7 @@ from rich.console import Console
 
 from service import bootstrap, logs
 from service.adapters.store import StoredSummary
-from service.cli import EXIT_ENDPOINT, EXIT_INTERRUPTED, EXIT_TIME, exit_code, exit_code_of, files
+from service.cli import EXIT_ENDPOINT, EXIT_INTERRUPTED, EXIT_TIME, exit_code, exit_code_of, files, progress
 from service.core.errors import PrecisError
 from service.core.types import Conditions, Document, Length, Options
 from service.jobs import FINISHED, TENANT, Jobs
@@ -64,7 +64,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
     """Summarise the files and print what came out; returns the exit code."""
-    settings = loaded.settings
+    settings = files.impatient(loaded)
     # A summary is what a person wants to read here; the log speaks up only when something is wrong or asked for.
     quiet = loaded.origins["log_level"] == "default"
     logs.configure(level="warning" if quiet else settings.log_level, fmt=settings.log_format)
@@ -73,8 +73,13 @@ def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
     form = _form(arguments)
     if arguments.output:
         files.check_folder(arguments.output)
-    signal.signal(signal.SIGINT, lambda *_: files.leave(EXIT_INTERRUPTED, "precis: interrupted"))
+    signal.signal(signal.SIGINT, _interrupted)
     return asyncio.run(_run(settings, arguments, form))
+
+
+def _interrupted(*_: object) -> None:
+    progress.clear()
+    files.leave(EXIT_INTERRUPTED, "precis: interrupted")
 
 
 async def _run(settings: Settings, arguments: Arguments, form: Form) -> int:
@@ -114,7 +119,8 @@ async def _summarise(
     started = perf_counter()
     accepted = await jobs.submit(TENANT, documents, *how)
     files.tell(f"{at}{accepted.id}: summarising {len(documents)} document{'s' * (len(documents) != 1)} ...")
-    summary = await jobs.wait(TENANT, accepted.id, wait_s=_FOREVER_S if wait_s is None else wait_s)
+    async with progress.shown(jobs, accepted, at):
+        summary = await jobs.wait(TENANT, accepted.id, wait_s=_FOREVER_S if wait_s is None else wait_s)
     files.tell(f"{at}{accepted.id}: {summary.status} after {perf_counter() - started:.2f} s")
     if summary.error:
         files.tell(f"{at}{summary.error.title}. {summary.error.detail}")
@@ -142,7 +148,7 @@ def _write(made: Sequence[Made], arguments: Arguments, form: Form) -> None:
         _write_terminal(made, output)
         return
     if form == "json":
-        resources = [resource.summary(one.summary) for one in made]
+        resources = [resource.summary(one.summary, resource.progress(one.summary, None)) for one in made]
         body = msgspec.json.format(
             msgspec.json.encode(resources if arguments.each else resources[0]), indent=2
         ).decode()

@@ -90,11 +90,12 @@ def verify(draft: Draft, index: grounding.Index) -> Verified:
     for position, (point, one) in enumerate(zip(draft.points, examined, strict=True)):
         if one.fault is None:
             ids[position] = f"k{len(points) + 1}"
-            points.append(_key_point(ids[position], point, one.evidence))
+            points.append(key_point(ids[position], point, one.evidence))
     return Verified(points=tuple(points), ids=ids, verification=account(draft.points, examined))
 
 
-def _key_point(point_id: str, point: DraftPoint, evidence: tuple[Evidence, ...]) -> KeyPoint:
+def key_point(point_id: str, point: DraftPoint, evidence: tuple[Evidence, ...]) -> KeyPoint:
+    """A point that stands, under an id: with its evidence, and the numbers and dates that stand there."""
     return KeyPoint(
         id=point_id,
         text=point.text,

@@ -32,15 +32,17 @@ from service.core.types import (
     Value,
     Verification,
 )
+from service.core.watching import PhaseBegun
 from service.drafting.calls import ABSTRACT_WORDS, Calls, Model, both, together, usage
 from service.drafting.chunks import Part, caveat, estimate, plan, read_chunk
 from service.drafting.conflicts import conflicts
 from service.drafting.grounds import ground
 from service.drafting.merges import Merged, located, merge
+from service.drafting.telling import Standing, tell
 
 _OF_A_PART = "It was said of one part of a text in several, about a sentence that no key point cites."
 
-__all__ = ["ABSTRACT_WORDS", "Drafted", "Model", "draft", "estimate", "plan"]
+__all__ = ["ABSTRACT_WORDS", "Drafted", "Model", "draft", "estimate", "plan", "tell"]
 
 
 class Drafted(Value, frozen=True, kw_only=True):
@@ -83,15 +85,21 @@ async def draft(
         for source, chunks in zip(sources, await asyncio.to_thread(plan, sources, options, model), strict=True)
         for chunk in chunks
     ]
+    standing = Standing(index, model.watch)
+    calls.tell(PhaseBegun(phase="drafting", parts=len(chunks)))
     asked = await together(
-        read_chunk(calls, source, chunk, options, several=len(chunks) > 1) for source, chunk in chunks
+        read_chunk(calls, source, chunk, options, standing, several=len(chunks) > 1) for source, chunk in chunks
     )
     parts = [part for found, _ in asked for part in found]
     gaps = [gap for _, found in asked for gap in found]
     if not parts:
         raise gaps[0][1]
     grounded = await ground(
-        calls, [part.draft for part in parts], index, {source.document.id: source for source in sources}
+        calls,
+        [part.draft for part in parts],
+        [one for part in parts for one in part.examined],
+        index,
+        {source.document.id: source for source in sources},
     )
     # A part without points has nothing to be merged.
     full = [one for one in grounded.drafts if one.points] or grounded.drafts[:1]
@@ -120,8 +128,8 @@ async def draft(
         dates={part.document: part.date for part in reversed(parts) if part.date is not None},
         conflicts=found.conflicts,
         gaps=tuple(gap for gap, _ in gaps),
-        completions=tuple(completion for completion, _ in (*calls.done, *beside.done)),
-        usage=usage((calls, beside), model.count),
+        completions=tuple(answer.completion for answer in (*calls.done, *beside.done)),
+        usage=usage((calls, beside)),
     )
 
 
@@ -131,6 +139,7 @@ async def _merged(
     """One draft of several; one alone is the draft."""
     if len(drafts) == 1:
         return Merged(draft=drafts[0], left_out=())
+    calls.tell(PhaseBegun(phase="merging"))
     return await merge(calls, drafts, sources, options, spans)
 
 

@@ -9,8 +9,19 @@ import msgspec
 from service.core import chunking, contract, prompts
 from service.core.errors import MalformedCompletion
 from service.core.strict_json import parse_json
-from service.core.types import Completion, CompletionRequest, Length, Message, Options, Stage, Usage, Value
-from service.core.watching import Watch, unwatched
+from service.core.types import (
+    Completion,
+    CompletionRequest,
+    Length,
+    Message,
+    Options,
+    Stage,
+    TokenCounts,
+    Usage,
+    Value,
+)
+from service.core.watching import CallAnswered, Seen, Watch, unwatched
+from service.drafting.telling import tell
 
 ABSTRACT_WORDS: Mapping[Length, int] = {"brief": 60, "standard": 120, "detailed": 250}
 POINTS: Mapping[Length, int] = {"brief": 5, "standard": 10, "detailed": 20}
@@ -48,17 +59,29 @@ class Model(Value, frozen=True, kw_only=True):
     """Told of what happens."""
 
 
+class Answer(Value, frozen=True, kw_only=True):
+    """What came back of a call, from memory too, and what it took."""
+
+    completion: Completion
+    took: TokenCounts
+    """As reported; by our own count where nothing is."""
+
+
 class Calls:
     """Sends requests and keeps count of what came back."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._answers: list[list[tuple[Completion, int]]] = []
+        self._answers: list[list[Answer]] = []
         self.asked_back = 0
 
+    def tell(self, seen: Seen) -> None:
+        """Tell whoever watches."""
+        tell(self.model.watch, seen)
+
     @property
-    def done(self) -> tuple[tuple[Completion, int], ...]:
-        """What came back, and the tokens of its prompt by our own count; in the order of asking."""
+    def done(self) -> tuple[Answer, ...]:
+        """What came back, in the order of asking."""
         return tuple(answer for answers in self._answers for answer in answers)
 
     async def ask(self, stage: Stage, variables: Callable[[], Mapping[str, str]]) -> contract.Reply:
@@ -72,7 +95,7 @@ class Calls:
         Raises:
             EndpointError: there is no usable answer.
         """
-        answers: list[tuple[Completion, int]] = []
+        answers: list[Answer] = []
         self._answers.append(answers)
         request, counted = await asyncio.to_thread(self._rendered, stage, variables)
         text = await self._complete(request, counted, answers)
@@ -113,28 +136,30 @@ class Calls:
         asked = msgspec.structs.replace(last, content=f"{last.content}\n\n{_QUESTION_ANEW.format(fault=fault)}")
         return msgspec.structs.replace(request, messages=(*before, asked))
 
-    async def _complete(self, request: CompletionRequest, counted: int, answers: list[tuple[Completion, int]]) -> str:
+    async def _complete(self, request: CompletionRequest, counted: int, answers: list[Answer]) -> str:
         completion = await self.model.complete(request, counted)
-        answers.append((completion, counted))
+        took = completion.reported or TokenCounts(prompt=counted, completion=self.model.count(completion.text))
+        answers.append(Answer(completion=completion, took=took))
+        self.tell(CallAnswered(prompt_tokens=took.prompt, completion_tokens=took.completion))
         return completion.text
 
     def _count(self, request: CompletionRequest) -> int:
         return sum(self.model.count(message.content) for message in request.messages)
 
 
-def usage(asked: Sequence[Calls], count: Callable[[str], int]) -> Usage:
-    """What was asked, reported and estimated apart; with the tokens of each prompt by our own count."""
+def usage(asked: Sequence[Calls]) -> Usage:
+    """What was asked, reported and estimated apart."""
     done = [answer for calls in asked for answer in calls.done]
-    reported = [completion.reported for completion, _ in done if completion.reported is not None]
-    unreported = [(completion, counted) for completion, counted in done if completion.reported is None]
+    reported = [answer.took for answer in done if answer.completion.reported is not None]
+    estimated = [answer.took for answer in done if answer.completion.reported is None]
     return Usage(
         calls=len(done),
         asked_back=sum(calls.asked_back for calls in asked),
-        prompt_tokens=sum(counts.prompt for counts in reported),
-        completion_tokens=sum(counts.completion for counts in reported),
-        cached_tokens=sum(counts.cached for counts in reported),
-        estimated_prompt_tokens=sum(counted for _, counted in unreported),
-        estimated_completion_tokens=sum(count(completion.text) for completion, _ in unreported),
+        prompt_tokens=sum(took.prompt for took in reported),
+        completion_tokens=sum(took.completion for took in reported),
+        cached_tokens=sum(took.cached for took in reported),
+        estimated_prompt_tokens=sum(took.prompt for took in estimated),
+        estimated_completion_tokens=sum(took.completion for took in estimated),
     )
 
 

@@ -28,7 +28,10 @@ from service.core.types import (
     Span,
     Value,
 )
+from service.core.verifying import Examined
+from service.core.watching import PartEnded, PhaseBegun
 from service.drafting.calls import CHUNK_POINTS, POINTS, RESERVE_TOKENS, Calls, Model, request_line, room_for
+from service.drafting.telling import Standing
 
 _MOST_CUTS = 3
 """How often a chunk is halved: an endpoint that fails at an eighth of it fails for another reason."""
@@ -42,6 +45,8 @@ class Part(Value, frozen=True, kw_only=True):
     """What a chunk's reply says, in terms of its document."""
 
     draft: Draft
+    examined: tuple[Examined, ...]
+    """What became of the quotes of each point."""
     caveats: tuple[tuple[contract.CaveatReply, str, int | None], ...]
     """With the document, and the number of the sentence there."""
     entities: tuple[DraftEntity, ...]
@@ -127,12 +132,28 @@ def map_variables(
     }
 
 
+Read = tuple[list[Part], list[tuple[Gap, EndpointError]]]
+"""The parts a chunk gives: one, several where it had to be cut again, none where it could not be read; and its gaps."""
+
+
 async def read_chunk(
-    calls: Calls, source: Source, chunk: Chunk, options: Options, *, several: bool, cuts: int = 0
-) -> tuple[list[Part], list[tuple[Gap, EndpointError]]]:
-    """The parts a chunk gives: one, several where it had to be cut again, none where it could not be read."""
+    calls: Calls,
+    source: Source,
+    chunk: Chunk,
+    options: Options,
+    standing: Standing,
+    *,
+    several: bool,
+    cuts: int = 0,
+) -> Read:
+    """Ask about a chunk, and tell how it ended; one that does not fit is cut and asked about again.
+
+    Raises:
+        EndpointRejected: no chunk would fare better.
+    """
     pieces = prompts.pieces(chunk, source)
     if not pieces:
+        calls.tell(PartEnded())
         return [], []
     try:
         reply = await calls.ask(
@@ -141,16 +162,24 @@ async def read_chunk(
     except (CompletionCut, ContextOverflow) as error:
         halves = _halves(chunk, source, pieces) if cuts < _MOST_CUTS else ()
         if not halves:
+            calls.tell(PartEnded(failed=True))
             return [], [(_gap(source, chunk, error), error)]
-        found = [await read_chunk(calls, source, half, options, several=True, cuts=cuts + 1) for half in halves]
+        # they stand in place of the one that was cut, which neither succeeded nor failed
+        calls.tell(PhaseBegun(phase="drafting", parts=len(halves) - 1))
+        found = [
+            await read_chunk(calls, source, half, options, standing, several=True, cuts=cuts + 1) for half in halves
+        ]
         return [part for parts, _ in found for part in parts], [gap for _, gaps in found for gap in gaps]
-    except EndpointRejected:
-        # the key, the model or the credit: the next chunk would fare no better
-        raise
     except EndpointError as error:
+        calls.tell(PartEnded(failed=True))
+        if isinstance(error, EndpointRejected):
+            # the key, the model or the credit: the next chunk would fare no better
+            raise
         return [], [(_gap(source, chunk, error), error)]
+    calls.tell(PartEnded())
     assert isinstance(reply, contract.MapReply)  # noqa: S101 - for mypy: the stage says so
-    return [_part(reply, source, pieces)], []
+    draft = _draft(reply, source, pieces)
+    return [_part(reply, draft, await standing.examined(draft), source, pieces)], []
 
 
 def _gap(source: Source, chunk: Chunk, error: EndpointError) -> Gap:
@@ -174,24 +203,38 @@ def _halves(chunk: Chunk, source: Source, pieces: Sequence[prompts.Piece]) -> tu
     return tuple(msgspec.structs.replace(chunk, spans=spans, tokens=-(-chunk.tokens // 2)) for spans in (before, after))
 
 
-def _part(reply: contract.MapReply, source: Source, pieces: Sequence[prompts.Piece]) -> Part:
-    """A reply in terms of the document: sentences by their numbers there, points by their place."""
+def _draft(reply: contract.MapReply, source: Source, pieces: Sequence[prompts.Piece]) -> Draft:
+    """A reply's headline, abstract and points in terms of the document: points by their place."""
     document = source.document.id
     sentence = {piece.number: piece.sentence for piece in pieces}
     place = {point.id: at for at, point in reversed(list(enumerate(reply.points)))}
+    return Draft(
+        headline=presentable(reply.headline),
+        abstract=tuple(
+            DraftLine(
+                text=presentable(line.text),
+                points=tuple(dict.fromkeys(place[n] for n in line.points if n in place)),
+            )
+            for line in reply.abstract
+        ),
+        points=tuple(_point(point, document, sentence) for point in reply.points),
+    )
+
+
+def _part(
+    reply: contract.MapReply,
+    draft: Draft,
+    examined: tuple[Examined, ...],
+    source: Source,
+    pieces: Sequence[prompts.Piece],
+) -> Part:
+    """A reply with the sentences by their numbers in the document."""
+    document = source.document.id
+    sentence = {piece.number: piece.sentence for piece in pieces}
     date = reply.document_date
     return Part(
-        draft=Draft(
-            headline=presentable(reply.headline),
-            abstract=tuple(
-                DraftLine(
-                    text=presentable(line.text),
-                    points=tuple(dict.fromkeys(place[n] for n in line.points if n in place)),
-                )
-                for line in reply.abstract
-            ),
-            points=tuple(_point(point, document, sentence) for point in reply.points),
-        ),
+        draft=draft,
+        examined=examined,
         caveats=tuple(
             (caveat, document, sentence.get(caveat.sentence) if caveat.sentence else None) for caveat in reply.caveats
         ),

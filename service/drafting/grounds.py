@@ -8,7 +8,7 @@ import msgspec
 from service.core import contract, grounding, prompts, repairing
 from service.core.errors import EndpointError, EndpointRejected
 from service.core.types import Draft, DraftLine, DraftPoint, Dropped, Source, Value, Verification
-from service.core.verifying import account, lost_quotes
+from service.core.verifying import Examined, account, lost_quotes
 from service.drafting.calls import Calls, room_for
 
 _LOST_SUPPORT = "A point that the sentence rests on was dropped or reworded, or it rests on none."
@@ -22,12 +22,22 @@ class Grounded(Value, frozen=True, kw_only=True):
 
 
 async def ground(
-    calls: Calls, drafts: Sequence[Draft], index: grounding.Index, sources: Mapping[str, Source]
+    calls: Calls,
+    drafts: Sequence[Draft],
+    examined: Sequence[Examined],
+    index: grounding.Index,
+    sources: Mapping[str, Source],
 ) -> Grounded:
-    """The drafts with what stands up to the sources, after one batched repair call for what does not."""
+    """The drafts with what stands up to the sources, after one batched repair call for what does not.
+
+    Args:
+        calls: to the model.
+        drafts: of the parts.
+        examined: what became of the quotes of all their points, in order.
+        index: of the sources.
+        sources: by document.
+    """
     points = [point for draft in drafts for point in draft.points]
-    # A quote that is nowhere takes milliseconds in a long text: not on the event loop.
-    examined = await asyncio.to_thread(repairing.examined, points, index)
     mended, lost = await _repair(calls, repairing.failing(points, examined), index, sources)
     kept: list[Draft] = []
     lines: list[Dropped] = []

@@ -16,6 +16,7 @@ from service.adapters.store import (
     ComparisonPage,
     ComparisonStore,
     Failure,
+    Key,
     Status,
     StoredComparison,
     StoredSummary,
@@ -80,8 +81,22 @@ class Experiments:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def made_under(self, tenant: str, key: Key | None) -> StoredComparison | None:
+        """The comparison that was made under a key before, as it is; None where there is none.
+
+        Raises:
+            KeyReused: another request was made under the key.
+        """
+        made = await self._jobs.store.made_under(tenant, key) if key else None
+        return await self._store.get(tenant, made) if made else None
+
     async def submit(
-        self, tenant: str, sets: Sequence[tuple[str, Sequence[Document]]], asked: Asked
+        self,
+        tenant: str,
+        sets: Sequence[tuple[str, Sequence[Document]]],
+        asked: Asked,
+        *,
+        key: Key | None = None,
     ) -> StoredComparison:
         """Store a comparison with all its trials and start on it; returns once the rows are committed.
 
@@ -89,9 +104,11 @@ class Experiments:
             tenant: whose it is.
             sets: documents that are summarised together, each set with a name.
             asked: versions, and how to compare them.
+            key: that it is made under; where one was made under it before, that is returned, as far as it is.
 
         Raises:
             InvalidRequest: it does not fit; nothing is stored.
+            KeyReused: another request was made under the key.
             NotFound: there is no such prompt version.
             StoreUnavailable: the rows could not be committed.
         """
@@ -117,15 +134,16 @@ class Experiments:
                             set=document_set.id, version=named.version.id, repetition=repetition, summary_id=summary.id
                         )
                     )
-        await self._store.add(comparison, run, own)
-        self._begin(tenant, comparison.id)
-        return comparison
+        return await self._stored(comparison, run, own, key=key)
 
-    async def submit_summaries(self, tenant: str, summaries: Sequence[str], asked: Asked) -> StoredComparison:
-        """Store a comparison of summaries that are there and draw it; no call is made.
+    async def submit_summaries(
+        self, tenant: str, summaries: Sequence[str], asked: Asked, *, key: Key | None = None
+    ) -> StoredComparison:
+        """Store a comparison of summaries that are there and draw it; no call is made. `key` as in `submit`.
 
         Raises:
             InvalidRequest: they are all of one version, or one has no result.
+            KeyReused: another request was made under the key.
             NotFound: there is no such summary.
         """
         self._check(asked, len(summaries))
@@ -144,9 +162,7 @@ class Experiments:
             StoredTrial(set=one.set, version=one.version, repetition=one.repetition, summary_id=one.summary or "")
             for one in found.trials
         ]
-        await self._store.add(comparison, run)
-        self._begin(tenant, comparison.id)
-        return comparison
+        return await self._stored(comparison, run, key=key)
 
     async def plan(self, sets: Sequence[tuple[str, Sequence[Document]]], asked: Asked) -> tuple[RequestPlan, ...]:
         """What each trial would take at most, memory aside; nothing is stored or sent. Raises as `submit` does."""
@@ -276,6 +292,21 @@ class Experiments:
             created_at=self._jobs.now(),
         )
 
+    async def _stored(
+        self,
+        comparison: StoredComparison,
+        run: Sequence[StoredTrial],
+        own: Sequence[tuple[StoredSummary, Sequence[Document]]] = (),
+        *,
+        key: Key | None,
+    ) -> StoredComparison:
+        """Commit a comparison and start on it; where one was made under the key before, that one."""
+        made = await self._store.add(comparison, run, own, key=key)
+        if made != comparison.id:
+            return await self.get(comparison.tenant, made)
+        self._begin(comparison.tenant, comparison.id)
+        return comparison
+
     # --- running -----------------------------------------------------------------------------------------------------
 
     def _begin(self, tenant: str, comparison: str) -> None:
@@ -287,7 +318,8 @@ class Experiments:
     async def _run(self, tenant: str, comparison: str) -> None:
         """Run what is missing and draw; whatever goes wrong ends in the row, if there is a row to write it to."""
         try:
-            await self._compare(tenant, comparison)
+            # where the store fails all is done again: what there is already is found, and nothing is paid for twice
+            await self._jobs.store.patiently(lambda: self._compare(tenant, comparison))
         except PrecisError as error:
             await self._fail(tenant, comparison, error)
         except Exception:
@@ -311,7 +343,9 @@ class Experiments:
                 f"{why.title + '. ' + why.detail if why else 'its summary is gone'}"
             )
         status: Literal["succeeded", "partial"] = "partial" if failed else "succeeded"
-        await self._store.finish(tenant, comparison, status=status, result=drawn, at=self._jobs.now())
+        await self._store.finish(
+            tenant, comparison, status=status, result=drawn, at=self._jobs.now(), keep=self._jobs.keep
+        )
         log.info("comparison_drawn", comparison=comparison, trials=len(drawn.trials), failed=len(failed))
 
     async def _run_trials(self, tenant: str, planned: Sequence[StoredTrial]) -> None:
@@ -388,15 +422,12 @@ class Experiments:
 
     async def _fail(self, tenant: str, comparison: str, error: PrecisError) -> None:
         failure = Failure(code=error.code, status=error.status, title=error.title, detail=error.detail)
-        try:
-            await self._store.finish(tenant, comparison, status="failed", error=failure, at=self._jobs.now())
-        except PrecisError as unwritten:
-            # The row stays unfinished, so the next start takes it up again.
-            log.exception(
-                "comparison_failure_not_stored", comparison=comparison, code=error.code, store=unwritten.detail
+        await self._jobs.store.patiently(
+            lambda: self._store.finish(
+                tenant, comparison, status="failed", error=failure, at=self._jobs.now(), keep=self._jobs.keep
             )
-        else:
-            log.warning("comparison_failed", comparison=comparison, code=error.code)
+        )
+        log.warning("comparison_failed", comparison=comparison, code=error.code)
 
 
 def _no_comparison(comparison: str) -> NotFound:

@@ -6,17 +6,36 @@ What a crash leaves unfinished is taken up at the next start. Running a job agai
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NoReturn, Self
 
 import structlog
 
 from service import pipeline
 from service.adapters.queue import Job, LocalQueue
-from service.adapters.store import FINISHED, Key, Page, Status, Store, StoredSummary, new_id
+from service.adapters.store import (
+    FINISHED,
+    FOR_EVER,
+    BatchPlace,
+    BatchStore,
+    Keep,
+    Key,
+    Page,
+    Status,
+    Store,
+    StoredSummary,
+    new_id,
+)
 from service.asking import Asking
 from service.core.catalogue import Catalogue
-from service.core.errors import FieldError, InternalError, InvalidRequest, NeedsModel, NotFound
+from service.core.errors import (
+    FieldError,
+    InternalError,
+    InvalidRequest,
+    NeedsModel,
+    NotFound,
+    Purged,
+)
 from service.core.types import CompletionRequest, Conditions, Document, Options, RequestPlan
 from service.jobs.events import Events
 from service.jobs.running import Runner
@@ -40,7 +59,7 @@ class Jobs:
         max_documents: most documents of a summary.
         asking: the endpoint, where there is one.
         catalogue: of the prompts.
-        keep: how long a finished summary is kept; None for ever.
+        keep: how long finished summaries and their texts are kept.
         now: the moment, aware.
     """
 
@@ -53,7 +72,7 @@ class Jobs:
         max_documents: int,
         asking: Asking | None = None,
         catalogue: Catalogue = NO_PROMPTS,
-        keep: timedelta | None = None,
+        keep: Keep = FOR_EVER,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.store = store
@@ -65,8 +84,13 @@ class Jobs:
         self.now = now
         self._max_documents = max_documents
         self._runner = Runner(store, tools, asking, events=self.events, keep=keep, now=now)
+        self.keep = keep
+        self.bell = asyncio.Event()
+        """Set when a job of this process has ended; the next one hangs here then."""
+        self._lines = BatchStore(store)
+        self._turn: BatchPlace | None = None
         self._queue = LocalQueue(
-            self._runner,
+            self._work,
             places={"single": concurrency, "batch": concurrency},
             refill=self._refill,
         )
@@ -104,6 +128,15 @@ class Jobs:
             return await self.get(tenant, made)
         self._begin(summary)
         return summary
+
+    async def made_under(self, tenant: str, key: Key | None) -> StoredSummary | None:
+        """The summary that was made under a key before, as it is; None where there is none.
+
+        Raises:
+            KeyReused: another request was made under the key.
+        """
+        made = await self.store.made_under(tenant, key) if key else None
+        return await self.store.get(tenant, made) if made else None
 
     async def check(self, documents: Sequence[Document], options: Options) -> None:
         """Refuse documents or options that do not fit, as `submit` does; raises InvalidRequest."""
@@ -171,12 +204,23 @@ class Jobs:
         return await self.store.documents(tenant, summary)
 
     async def document(self, tenant: str, summary: str, document: str) -> Document:
-        """One document of a summary, with the text that offsets refer to; raises NotFound."""
+        """One document of a summary, with the text that offsets refer to.
+
+        Raises:
+            NotFound: there is no such summary, or it has no such document.
+            Purged: the text was deleted after its time.
+        """
         found = await self.store.document(tenant, summary, document)
-        if found is None:
-            await self.get(tenant, summary)
-            raise NotFound(f"Summary {summary} has no document {document!r}. Its `documents` list those it has.")
-        return found
+        if found is not None:
+            return found
+        of = await self.get(tenant, summary)
+        if of.purged_at is not None and await self.store.has_document(tenant, summary, document):
+            raise Purged(
+                f"The text of document {document!r} was deleted at {of.purged_at:%Y-%m-%dT%H:%M:%SZ}: texts are kept "
+                "for PRECIS_DOCUMENTS_DAYS after their summary is finished. The summary keeps its quotes; for the "
+                "text, send the document again."
+            )
+        raise NotFound(f"Summary {summary} has no document {document!r}. Its `documents` list those it has.")
 
     async def page(self, tenant: str, *, limit: int, after: str | None, status: Status | None) -> Page:
         """A page of summaries without their results, newest first; raises InvalidRequest for a broken cursor."""
@@ -195,7 +239,10 @@ class Jobs:
             if not await self._queue.abort(job):
                 # nobody works on it here: another process may, and will find that its result is not taken
                 log.info("summary_cancelled_elsewhere", summary=summary)
-            await self.store.finish(tenant, summary, status="cancelled", at=self.now())
+            try:
+                await self._runner.cancelled(job)
+            finally:
+                self.events.end(tenant, summary)
         return await self.get(tenant, summary)
 
     async def delete(self, tenant: str, summary: str) -> None:
@@ -207,12 +254,14 @@ class Jobs:
     async def drop(self, tenant: str, summary: str) -> None:
         """Stop working on a summary that was deleted."""
         await self._queue.abort(Job(tenant=tenant, id=summary))
+        self.events.end(tenant, summary)
 
     async def resume(self) -> int:
         """Line up every unfinished summary in the store; returns how many. Trials go with their comparisons."""
         unfinished = await self.store.unfinished()
         for tenant, summary in unfinished:
             await self._take_up(tenant, summary)
+        await self._lines.put_back()
         self._queue.more()
         return len(unfinished)
 
@@ -222,7 +271,10 @@ class Jobs:
 
     async def close(self, *, drain_s: float) -> None:
         """Wait up to `drain_s` seconds for what is being worked on; the rest is left for the next start."""
+        hurry = asyncio.get_running_loop().call_later(drain_s, self.store.wait_no_longer)
         await self._queue.close(drain_s=drain_s)
+        hurry.cancel()
+        self.events.close()
 
     def _check_sizes(self, documents: Sequence[Document]) -> None:
         check_count(len(documents), self._max_documents)
@@ -246,11 +298,33 @@ class Jobs:
             self._begin(await self.get(tenant, summary))
 
     async def _refill(self, most: int) -> list[Job]:
-        """Lines of batches that wait, in order."""
-        found = [Job(tenant=tenant, id=summary) for tenant, summary in await self.store.queued_lines(most)]
+        """Lines that wait, batches taking turns; once few are left, batches that have ended are noted as such."""
+        found = await self.store.patiently(lambda: self._drawn(most))
         for job in found:
             self.events.begin(job.tenant, job.id)
         return found
+
+    async def _drawn(self, most: int) -> list[Job]:
+        drawn = await self._lines.queued(most, after=self._turn)
+        if len(drawn.lines) < most:
+            await self._lines.settle(self.now(), self.expiry())
+        self._turn = drawn.place
+        return [Job(tenant=tenant, id=summary) for tenant, summary in drawn.lines]
+
+    async def _work(self, job: Job) -> None:
+        try:
+            await self._runner(job)
+        finally:
+            self.ring()
+
+    def ring(self) -> None:
+        """Wake those who wait for a job to end."""
+        self.bell.set()
+        self.bell = asyncio.Event()
+
+    def expiry(self) -> datetime | None:
+        """When what finishes now is deleted."""
+        return self.keep.expires_at(self.now())
 
     def pinned(self, conditions: Conditions, *, withdrawn_too: bool = False) -> Conditions:
         """The conditions as the configured endpoint can keep them.

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 from time import perf_counter, process_time
 from typing import Literal
 
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from service import pipeline
 from service.adapters.queue import Job
-from service.adapters.store import Failure, Store, StoredSummary
+from service.adapters.store import Failure, Keep, Store, StoredSummary
 from service.asking import Asking
 from service.core.errors import (
     Abandoned,
@@ -21,8 +22,9 @@ from service.core.errors import (
     InternalError,
     NeedsModel,
     PrecisError,
+    StoreUnavailable,
 )
-from service.core.types import Caveat, Document, SummaryResult
+from service.core.types import Caveat, Document, KeyPoint, SummaryResult
 from service.core.watching import CallAnswered, PartEnded, PhaseBegun, PointsStood, Progress, Seen
 from service.jobs.events import Events
 
@@ -40,7 +42,7 @@ class Runner:
         tools: of the pipeline.
         asking: the endpoint, where there is one.
         events: told of what happens.
-        keep: how long a finished summary is kept; None for ever.
+        keep: how long a finished summary and its texts are kept.
         now: the moment, aware.
     """
 
@@ -51,7 +53,7 @@ class Runner:
         asking: Asking | None,
         *,
         events: Events,
-        keep: timedelta | None,
+        keep: Keep,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -64,6 +66,8 @@ class Runner:
     async def __call__(self, job: Job) -> None:
         """Work on one summary; whatever goes wrong ends in its row, if there is a row to write it to.
 
+        A store that is full, locked or gone is waited for, with the work in hand: no summary fails for that.
+
         Raises:
             asyncio.CancelledError: it is to stop. The row says what then becomes of it: one that is being cancelled is
                 finished as such, another is left for the next start.
@@ -71,18 +75,14 @@ class Runner:
         started, cpu = perf_counter(), process_time()
         watcher = Watcher(self._events, job, self._asking)
         try:
-            if await self._begun(job):
-                await self._summarise(job, watcher)
-        except PrecisError as error:
-            await self._fail(job, error)
+            await self._work(job, watcher)
         except asyncio.CancelledError:
             # the row is written although this task is to end: nothing else would write it
             await asyncio.shield(self._stopped(job))
             raise
-        except Exception:
-            log.exception("summary_crashed", summary=job.id)
-            detail = "A fault of the service, not of the request; the log names it under this summary's id."
-            await self._fail(job, InternalError(detail))
+        except StoreUnavailable as error:
+            log.warning("summary_left_for_want_of_the_store", summary=job.id, code=error.code)
+            await self._stopped(job)
         finally:
             watcher.end()
             log.info(
@@ -93,24 +93,43 @@ class Runner:
                 process_cpu_ms=round((process_time() - cpu) * 1000, 1),
             )
 
+    async def cancelled(self, job: Job) -> None:
+        """Finish a summary that is being cancelled and is not worked on."""
+        await self._finish(job, "cancelled")
+
+    async def _work(self, job: Job, watcher: "Watcher") -> None:
+        try:
+            if await self._begun(job):
+                watcher.begin()
+                await self._summarise(job, watcher)
+        except StoreUnavailable:
+            # it was waited for until this process is to end: no fault of the summary's
+            raise
+        except PrecisError as error:
+            await self._fail(job, error)
+        except Exception:
+            log.exception("summary_crashed", summary=job.id)
+            detail = "A fault of the service, not of the request; the log names it under this summary's id."
+            await self._fail(job, InternalError(detail))
+
     async def _begun(self, job: Job) -> bool:
         """Whether there is something to do, and it was noted that it is done."""
-        if await self._store.start(job.tenant, job.id, self._now()):
+        if await self._store.patiently(lambda: self._store.start(job.tenant, job.id, self._now())):
             return True
         # to be cancelled when the process ended before it could be
-        await self._finish(job, "cancelled")
+        await self._store.patiently(lambda: self._finish(job, "cancelled"))
         return False
 
     async def _summarise(self, job: Job, watcher: "Watcher") -> None:
-        stored = await self._store.get(job.tenant, job.id)
+        stored = await self._store.patiently(lambda: self._store.get(job.tenant, job.id))
         if stored is None:
             return
         if stored.tries > MOST_TRIES:
             raise Abandoned(
-                f"Work on this summary was begun {MOST_TRIES} times, and the process ended each time before it did. See "
-                "its log for why; then ask anew."
+                f"Work on this summary was begun {MOST_TRIES} times, and the process ended each time before it did. "
+                "See its log for why; then ask anew."
             )
-        documents = await self._store.documents(job.tenant, job.id)
+        documents = await self._store.patiently(lambda: self._store.documents(job.tenant, job.id))
         result = await self._result(stored, documents, watcher)
         if result.gaps and stored.conditions.strict:
             gap = result.gaps[0]
@@ -118,13 +137,15 @@ class Runner:
                 f"{len(result.gaps)} parts were not read, and the request is strict. The first: characters {gap.start} "
                 f"to {gap.end} of {gap.document}: {gap.detail}"
             )
-        await self._finish(job, "partial" if result.gaps else "succeeded", result=result)
+        status: Literal["partial", "succeeded"] = "partial" if result.gaps else "succeeded"
+        if not await self._store.patiently(lambda: self._finish(job, status, result=result)):
+            log.info("summary_result_not_taken", summary=job.id)
 
     async def _result(self, stored: StoredSummary, documents: Sequence[Document], watcher: "Watcher") -> SummaryResult:
         """The summary by the configured endpoint, by the extractive engine where there is none or it may stand in."""
         if stored.conditions.prompt is None:
             # Accepted while no endpoint was configured, and so without calls.
-            return await pipeline.summarise(documents, stored.options, tools=self._tools)
+            return await pipeline.summarise(documents, stored.options, tools=self._tools, watch=watcher)
         try:
             return await self._asked(stored, documents, watcher)
         except EndpointError as error:
@@ -132,7 +153,7 @@ class Runner:
                 raise
             log.warning("summary_falls_back", summary=stored.id, code=error.code)
             try:
-                result = await pipeline.summarise(documents, stored.options, tools=self._tools)
+                result = await pipeline.summarise(documents, stored.options, tools=self._tools, watch=watcher)
             except NeedsModel:
                 # What is asked for only a model can do: then the endpoint's fault is what there is to say.
                 raise error from None
@@ -156,7 +177,8 @@ class Runner:
             stored.id,
             conditions,
             background=stored.batch is not None,
-            held=Held(self._store, stored.tenant, stored.id),
+            # who has said what to do when the endpoint fails does not want it waited for
+            held=None if conditions.fallback else Held(self._store, stored.tenant, stored.id, watcher),
         )
         engaged = pipeline.Engaged(
             model=self._asking.model(conditions, complete, watcher),
@@ -175,10 +197,9 @@ class Runner:
         result: SummaryResult | None = None,
         error: Failure | None = None,
     ) -> bool:
-        at = self._now()
-        expires_at = at + self._keep if self._keep is not None else None
+        """Write the end into the row; False where it is not taken: the row is gone, or has another end already."""
         return await self._store.finish(
-            job.tenant, job.id, status=status, result=result, error=error, at=at, expires_at=expires_at
+            job.tenant, job.id, status=status, result=result, error=error, at=self._now(), keep=self._keep
         )
 
     async def _stopped(self, job: Job) -> None:
@@ -191,34 +212,39 @@ class Runner:
 
     async def _fail(self, job: Job, error: PrecisError) -> None:
         failure = Failure(code=error.code, status=error.status, title=error.title, detail=error.detail)
-        try:
-            await self._finish(job, "failed", error=failure)
-        except PrecisError as unwritten:
-            # The row stays unfinished, so the next start takes it up again.
-            log.exception("summary_failure_not_stored", summary=job.id, code=error.code, store=unwritten.detail)
-        else:
+        if await self._store.patiently(lambda: self._finish(job, "failed", error=failure)):
             log.warning("summary_failed", summary=job.id, code=error.code)
+        else:
+            log.info("summary_failure_not_taken", summary=job.id, code=error.code)
 
 
 class Held:
-    """Notes in a summary's row that its calls wait for the endpoint, while any of them does."""
+    """Notes in a summary's row that its calls wait for the endpoint, while any of them does.
 
-    def __init__(self, store: Store, tenant: str, summary: str) -> None:
+    Where the store fails the note is left out: nothing rests on it.
+    """
+
+    def __init__(self, store: Store, tenant: str, summary: str, watcher: "Watcher") -> None:
         self._store = store
         self._tenant = tenant
         self._summary = summary
+        self._watcher = watcher
         self._waiting = 0
 
     async def begin(self, until: datetime) -> None:
         """A call waits until then at least."""
         self._waiting += 1
-        await self._store.hold(self._tenant, self._summary, until)
+        with suppress(StoreUnavailable):
+            await self._store.hold(self._tenant, self._summary, until)
+        self._watcher.wait(until)
 
     async def end(self) -> None:
         """A call that waited goes on."""
         self._waiting -= 1
         if self._waiting == 0:
-            await self._store.go_on(self._tenant, self._summary)
+            with suppress(StoreUnavailable):
+                await self._store.go_on(self._tenant, self._summary)
+            self._watcher.go_on()
 
 
 class Watcher:
@@ -230,30 +256,50 @@ class Watcher:
         self._asking = asking
         self._progress = Progress()
         self._prompt = self._completion = 0
+        self._next_attempt_at: datetime | None = None
 
     def __call__(self, seen: Seen) -> None:
-        """Count what was seen."""
+        """Count what was seen, and tell it."""
+        progress, points = self._progress, seen.points if isinstance(seen, PointsStood) else ()
         match seen:
             case PhaseBegun(phase=phase, parts=parts):
-                self._progress = replace(self._progress, phase=phase, total=self._progress.total + parts)
-            case PartEnded(failed=failed):
-                ended = replace(
-                    self._progress,
-                    completed=self._progress.completed + (not failed),
-                    failed=self._progress.failed + failed,
-                )
-                self._progress = ended
+                progress = replace(progress, phase=phase, total=progress.total + parts)
+            case PartEnded(failed=True):
+                progress = replace(progress, failed=progress.failed + 1)
+            case PartEnded():
+                progress = replace(progress, completed=progress.completed + 1)
             case CallAnswered(prompt_tokens=prompt, completion_tokens=completion):
                 self._prompt += prompt
                 self._completion += completion
                 cost = self._asking.prices.of(self._prompt, self._completion) if self._asking else None
-                self._progress = replace(self._progress, tokens=self._prompt + self._completion, cost=cost)
-            case PointsStood(points=points):
-                self._events.tell(self._job.tenant, self._job.id, "points", progress=self._progress, points=points)
-                return
-        self._events.tell(self._job.tenant, self._job.id, "progress", progress=self._progress)
+                progress = replace(progress, tokens=self._prompt + self._completion, cost=cost)
+        self._progress = progress
+        self._tell(points)
+
+    def begin(self) -> None:
+        """Work has begun."""
+        self._tell()
+
+    def wait(self, until: datetime) -> None:
+        """The endpoint is waited for, until then at least."""
+        self._next_attempt_at = until
+        self._tell()
+
+    def go_on(self) -> None:
+        """The endpoint is not waited for any more."""
+        self._next_attempt_at = None
+        self._tell()
 
     def end(self) -> None:
-        """Nothing more will happen."""
-        self._progress = replace(self._progress, phase="done")
-        self._events.tell(self._job.tenant, self._job.id, "ended", progress=self._progress)
+        """Nothing more will happen: what became of it is in the row."""
+        self._events.end(self._job.tenant, self._job.id)
+
+    def _tell(self, points: tuple[KeyPoint, ...] = ()) -> None:
+        self._events.tell(
+            self._job.tenant,
+            self._job.id,
+            status="waiting" if self._next_attempt_at else "running",
+            progress=self._progress,
+            next_attempt_at=self._next_attempt_at,
+            points=points,
+        )

@@ -16,6 +16,7 @@ def default_database_url() -> str:
 
 AtLeastOne = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[float, Meta(ge=0)]
+Days = Annotated[float, Meta(ge=0, le=36_500)] | Literal["never"]
 
 
 class Settings(Configured, frozen=True, kw_only=True):
@@ -43,6 +44,13 @@ class Settings(Configured, frozen=True, kw_only=True):
     ] = 4_000_000
 
     max_documents: Annotated[int, Meta(ge=1, description="Most documents in one request.")] = 100
+
+    batch_max_lines: Annotated[int, Meta(ge=1, description="Most lines of a batch, blank ones aside.")] = 50_000
+
+    batch_max_bytes: Annotated[
+        int,
+        Meta(ge=1, description="Largest batch that is read, in bytes; a line is bounded as a body by itself is."),
+    ] = 1_000_000_000
 
     wait_s: Annotated[
         float,
@@ -157,6 +165,16 @@ class Settings(Configured, frozen=True, kw_only=True):
         float, Meta(ge=0, le=3600, description="Longest a call waits where the endpoint asks to wait.")
     ] = 60.0
 
+    outage_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="Longest a summary waits for an endpoint that is down, or asks to wait for longer than a call "
+            "does; 0 fails at once.",
+        ),
+    ] = 3600.0
+
     max_reply_bytes: Annotated[int, Meta(ge=1024, description="Largest answer of the endpoint that is read.")] = (
         4_194_304
     )
@@ -184,6 +202,22 @@ class Settings(Configured, frozen=True, kw_only=True):
     drain_s: Annotated[
         float, Meta(ge=0, le=3600, description="Seconds that running summaries get to finish when the server stops.")
     ] = 25.0
+
+    documents_days: Annotated[
+        Days,
+        Meta(
+            description="Days after which the texts of a finished summary are deleted, its quotes aside; 0 as soon as it "
+            "is finished."
+        ),
+    ] = 7.0
+
+    results_days: Annotated[
+        Days,
+        Meta(
+            description="Days after which finished summaries, comparisons and batches are deleted with all that belongs "
+            "to them."
+        ),
+    ] = 30.0
 
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")

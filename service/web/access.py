@@ -29,7 +29,10 @@ class AccessLog:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, with `request_id` in its scope and its logs and on the response."""
+        """Pass a request on, with `request_id` in its scope and its logs and on the response.
+
+        A HEAD comes to the application as a GET with `is_head` in its scope.
+        """
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -37,7 +40,8 @@ class AccessLog:
         request_id = given.decode() if _FITTING.fullmatch(given) else token_hex(8)
         is_head = scope["method"] == "HEAD"
         # what a HEAD is answered differs from a GET in the missing body only (RFC 9110, 9.3.2)
-        inner = {**scope, "request_id": request_id, "method": "GET" if is_head else scope["method"]}
+        method = "GET" if is_head else scope["method"]
+        inner = {**scope, "request_id": request_id, "method": method, "is_head": is_head}
         status, sent, received, started = 0, 0, 0, perf_counter()
 
         async def receiving() -> Message:

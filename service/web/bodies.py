@@ -78,9 +78,9 @@ async def read(request: Request[Any, Any, Any], *, limits: Limits) -> Ask:
     """
     kind, parameters = request.content_type
     kind = kind.lower()
-    body = await _content(request, kind, ACCEPTED, limits)
+    body = await _content(request, ACCEPTED, limits)
     if kind == JSON:
-        _refuse_query(request)
+        refuse_query(request)
         ask = await asyncio.to_thread(_from_json, body, limits)
     else:
         query = decode_query(request.query_params, Query)
@@ -97,21 +97,28 @@ async def read(request: Request[Any, Any, Any], *, limits: Limits) -> Ask:
 
 async def read_json(request: Request[Any, Any, Any], struct: type[S], *, limits: Limits) -> S:
     """Read a body that has to be JSON; raises as `read` does."""
-    body = await _content(request, request.content_type[0].lower(), (JSON,), limits)
-    _refuse_query(request)
+    body = await _content(request, (JSON,), limits)
+    refuse_query(request)
     return await asyncio.to_thread(decoded, body, struct)
 
 
-async def _content(request: Request[Any, Any, Any], kind: str, accepted: Sequence[str], limits: Limits) -> bytes:
+async def _content(request: Request[Any, Any, Any], accepted: Sequence[str], limits: Limits) -> bytes:
+    check_kind(request, accepted)
+    return await _body(request, limits.max_bytes)
+
+
+def check_kind(request: Request[Any, Any, Any], accepted: Sequence[str]) -> None:
+    """Refuse a body of another content type, or a packed one; raises UnsupportedMedia."""
+    kind = request.content_type[0].lower()
     if kind not in accepted:
         raise _unsupported(kind, accepted)
     coding = request.headers.get("content-encoding", "identity")
     if coding != "identity":
         raise UnsupportedMedia(f"The Content-Encoding {coding[:SHOWN]!r} is not read. Send the body as it is.")
-    return await _body(request, limits.max_bytes)
 
 
-def _refuse_query(request: Request[Any, Any, Any]) -> None:
+def refuse_query(request: Request[Any, Any, Any]) -> None:
+    """Refuse parameters beside a body of JSON; raises InvalidRequest."""
     if request.url.query:
         fault = FieldError("", "with a JSON body, options belong into its `options`")
         raise InvalidRequest("The query has parameters, but the body is JSON.", errors=(fault,))
@@ -159,9 +166,13 @@ def _unsupported(kind: str, accepted: Sequence[str]) -> UnsupportedMedia:
 
 
 def _from_json(body: bytes, limits: Limits) -> Ask:
-    ask = decoded(body, SummaryBody)
-    documents = json_documents(ask.documents, limits)
-    return Ask(documents=documents, options=as_options(ask.options), conditions=_conditions(ask))
+    return ask_of(decoded(body, SummaryBody), limits)
+
+
+def ask_of(body: SummaryBody, limits: Limits) -> Ask:
+    """What a body in JSON asks for; raises as `read` does."""
+    documents = json_documents(body.documents, limits)
+    return Ask(documents=documents, options=as_options(body.options), conditions=_conditions(body))
 
 
 def decoded(body: bytes, struct: type[S]) -> S:

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from msgspec import Meta
 from msgspec.structs import replace
 
-from service.adapters.store import Status, StoredComparison
+from service.adapters.store import Key, Status, StoredComparison
 from service.core.comparison import Rules
 from service.core.errors import FieldError, InvalidRequest
 from service.core.types import Document
@@ -18,7 +18,7 @@ from service.experiment import Asked, Experiments
 from service.jobs import FINISHED, TENANT
 from service.rendering import comparison as reports
 from service.rendering import resource
-from service.web import bodies, negotiation
+from service.web import bodies, idempotency, negotiation
 from service.web.shapes import ComparisonBody
 
 MEDIA_TYPES = tuple(form.media_type for form in reports.FORMS.values() if form.over_http)
@@ -42,12 +42,16 @@ async def create(request: AnyRequest) -> Response[bytes]:
     media_type = _accepted(request)
     wait_s, applied = negotiation.wait_s(request.headers.get("prefer", ""), request.app.state.settings.wait_s)
     limits = bodies.limits(request.app.state.settings)
-    body = await bodies.read_json(request, ComparisonBody, limits=limits)
-    comparison = await _submitted(experiments, body, limits)
-    comparison = await experiments.wait(TENANT, comparison.id, wait_s=wait_s)
+    with idempotency.held(request, TENANT) as held:
+        body = await bodies.read_json(request, ComparisonBody, limits=limits)
+        key = await idempotency.key_of(request, held)
+        before = await experiments.made_under(TENANT, key)
+        made = before or await _submitted(experiments, body, limits, key)
+    comparison = await experiments.wait(TENANT, made.id, wait_s=wait_s)
     status = 201 if comparison.status in FINISHED else 202
     response = await _shown(experiments, comparison, media_type, status=status)
     response.headers["Location"] = f"/v1/comparisons/{comparison.id}"
+    response.headers.update(idempotency.REPLAYED if before else {})
     if applied:
         response.headers["Preference-Applied"] = f"wait={wait_s:g}"
     return response
@@ -83,7 +87,9 @@ async def remove(request: AnyRequest, comparison_id: FromPath[str]) -> None:
     await experiments.delete(TENANT, comparison_id)
 
 
-async def _submitted(experiments: Experiments, body: ComparisonBody, limits: bodies.Limits) -> StoredComparison:
+async def _submitted(
+    experiments: Experiments, body: ComparisonBody, limits: bodies.Limits, key: Key | None
+) -> StoredComparison:
     gate = body.gate
     asked = Asked(
         prompts=body.prompts,
@@ -101,7 +107,7 @@ async def _submitted(experiments: Experiments, body: ComparisonBody, limits: bod
             if getattr(body, name):
                 fault = FieldError(f"/{name}", "leave it out, or leave out `summaries`")
                 raise InvalidRequest("Summaries are compared as they are, without new ones.", errors=(fault,))
-        return await experiments.submit_summaries(TENANT, body.summaries, asked)
+        return await experiments.submit_summaries(TENANT, body.summaries, asked, key=key)
     if not body.documents:
         fault = FieldError("/documents", "give documents and prompts, or summaries")
         raise InvalidRequest("There is nothing to compare.", errors=(fault,))
@@ -116,7 +122,7 @@ async def _submitted(experiments: Experiments, body: ComparisonBody, limits: bod
             (document.name or document.title or document.id, (replace(document, id=given.id or "d1"),))
             for document, given in zip(documents, body.documents, strict=True)
         ]
-    return await experiments.submit(TENANT, sets, asked)
+    return await experiments.submit(TENANT, sets, asked, key=key)
 
 
 async def _shown(

@@ -6,7 +6,7 @@ from service import __version__
 from service.adapters import extraction
 from service.core.types import RequestPlan
 from service.rendering.resource import Problem, Summary, SummaryPage
-from service.web import bodies, openapi_comparisons, openapi_prompts, shapes, summaries
+from service.web import bodies, openapi_batches, openapi_comparisons, openapi_events, openapi_prompts, shapes, summaries
 from service.web import openapi_parts as parts
 from service.web.openapi_parts import Node
 
@@ -35,7 +35,9 @@ def describe() -> Node:
         SummaryPage,
         RequestPlan,
         Problem,
+        *openapi_events.SHAPES,
         *openapi_prompts.SHAPES,
+        *openapi_batches.SHAPES,
         *openapi_comparisons.SHAPES,
     )
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
@@ -50,7 +52,8 @@ def describe() -> Node:
         "paths": _paths(),
         "components": {"schemas": components},
         "tags": [
-            {"name": "summaries", "description": "Make, fetch, list and delete summaries."},
+            {"name": "summaries", "description": "Make, follow, fetch, list, cancel and delete summaries."},
+            {"name": "batches", "description": "Make many summaries at once, and fetch them as they come."},
             {"name": "comparisons", "description": "Compare prompt versions, or summaries, fact by fact."},
             {"name": "prompts", "description": "Read the prompts: versions, labels, history, and how versions differ."},
             {"name": "service", "description": "Whether it runs, and its description."},
@@ -67,13 +70,13 @@ def _paths() -> Node:
                 "Make a summary",
                 "One summary over all documents of the request. Answers 201 when it is finished within the wait, else "
                 "202; follow `Location`. A summary that failed is a summary with `status: failed` and an `error`.",
-                parameters=[*parts.query_parameters(shapes.Query), parts.prefer()],
+                parameters=[*parts.query_parameters(shapes.Query), parts.prefer(), parts.idempotency_key()],
                 body=_bodies(),
                 responses={
                     201: _shown("Finished, whatever became of it.", location=True),
                     202: _shown("Accepted and not finished yet; ask again after Retry-After.", location=True),
                 },
-                refusals=(400, 404, 406, 413, 415, 422, 503),
+                refusals=(400, 404, 406, 409, 413, 415, 422, 503, 507),
             ),
             "get": parts.operation(
                 "index",
@@ -99,19 +102,21 @@ def _paths() -> Node:
                 "Removes its documents and its result too.",
                 parameters=[summary_id],
                 responses={204: {"description": "Gone."}},
-                refusals=(404, 503),
+                refusals=(404, 503, 507),
             ),
         },
+        **openapi_events.paths(summary_id, _shown("The summary as it is afterwards.", location=False)),
         "/v1/summaries/{summary_id}/documents/{document_id}": {
             "get": parts.operation(
                 "document",
                 "Fetch the text of a document",
-                "The exact text that offsets refer to, for HTML, PDF and DOCX the extracted one.",
+                "The exact text that offsets refer to, for HTML, PDF and DOCX the extracted one. 410 when it was "
+                "deleted after its time (`PRECIS_DOCUMENTS_DAYS`); the summary keeps its quotes.",
                 parameters=[summary_id, parts.path("document_id", "As in the result’s `documents`.", "d1")],
                 responses={
                     200: {"description": "The text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
                 },
-                refusals=(404, 503),
+                refusals=(404, 410, 503),
             ),
         },
         "/v1/plans": {
@@ -125,10 +130,15 @@ def _paths() -> Node:
                 refusals=(400, 413, 415, 422),
             ),
         },
+        **openapi_batches.paths(),
         **openapi_comparisons.paths(),
         **openapi_prompts.paths(),
         "/health": {"get": _plain("health", "Whether the process answers", "It does.")},
-        "/ready": {"get": _plain("ready", "Whether summaries can be made", "The store answers.", refusals=(503,))},
+        "/ready": {
+            "get": _plain(
+                "ready", "Whether summaries can be made", "The store can be read and written.", refusals=(503, 507)
+            )
+        },
         "/openapi.json": {"get": _plain("openapi", "This description", "OpenAPI 3.1.")},
     }
 

@@ -29,13 +29,13 @@ def paths() -> Node:
                 "which claims the last gained, lost or changed against the first. Answers 201 when it is finished "
                 "within the wait, else 202; follow `Location`. A trial that failed is in the result, and `status` is "
                 "then `partial`.",
-                parameters=[parts.prefer()],
+                parameters=[parts.prefer(), parts.idempotency_key()],
                 body={"required": True, "content": {"application/json": _body()}},
                 responses={
                     201: _shown("Finished, whatever became of it.", location=True),
                     202: _shown("Accepted and not finished yet; ask again after Retry-After.", location=True),
                 },
-                refusals=(400, 404, 406, 413, 415, 422, 503),
+                refusals=(400, 404, 406, 409, 413, 415, 422, 503, 507),
                 tag="comparisons",
             ),
             "get": parts.operation(
@@ -64,7 +64,7 @@ def paths() -> Node:
                 "Removes the summaries that were made for it too, with their texts; those that were there before stay.",
                 parameters=[comparison_id],
                 responses={204: {"description": "Gone."}},
-                refusals=(404, 503),
+                refusals=(404, 503, 507),
                 tag="comparisons",
             ),
         },

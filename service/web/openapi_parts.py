@@ -11,10 +11,13 @@ _REFUSALS = {
     400: "The request does not decode, or contradicts itself; the detail says where.",
     404: "No such thing.",
     406: "No such representation.",
+    409: "A request under the same `Idempotency-Key` is being accepted; try again after Retry-After.",
+    410: "The text was deleted after its time; the detail says when.",
     413: "Over a size limit; the detail names limit and size.",
     415: "A content type that is not read; the detail lists the right ones.",
     422: "The request decodes and does not fit; `errors` points to the fields.",
     503: "The store is unavailable; try again after Retry-After.",
+    507: "The disk of the store is full; try again after Retry-After.",
 }
 
 
@@ -90,6 +93,20 @@ def prefer() -> Node:
         "schema": {"type": "string"},
         "example": "wait=30",
         "description": "Seconds to wait until it is finished, 0 to 60 (RFC 7240).",
+    }
+
+
+def idempotency_key() -> Node:
+    """The header by which a request is made once, however often it is sent."""
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "example": "7c1f6f0e-2f0b-4f3e-9b1a-0c9f5f1f7c11",
+        "description": "Sent again under the same key, the same request makes nothing: it is answered with what was "
+        "made the first time, as it is now, and `Idempotent-Replayed: true`. Another request under the key is refused. "
+        "A key goes with what was made under it.",
     }
 
 

@@ -12,7 +12,8 @@ from service.core.errors import InternalError, PrecisError
 from service.rendering.resource import Problem, problem_type
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = 5
+RETRY_AFTER_S = {409: 1, 503: 5, 507: 60}
+"""By status: when to send the same again."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -30,7 +31,8 @@ _TITLES = {
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The response for an error; one that nobody foresaw is logged and says no more than that."""
     if isinstance(error, PrecisError):
-        return _respond(request, error, {"Retry-After": str(RETRY_AFTER_S)} if error.status == 503 else {})  # noqa: PLR2004
+        again_s = RETRY_AFTER_S.get(error.status)
+        return _respond(request, error, {} if again_s is None else {"Retry-After": str(again_s)})
     if isinstance(error, HTTPException) and error.status_code in _TITLES:
         return _http(request, error)
     log.error("request_crashed", exc_info=error)

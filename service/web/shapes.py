@@ -42,6 +42,9 @@ ModelName = Annotated[
     str, Meta(min_length=1, max_length=200, description="Of those that the service allows; the configured one if none.")
 ]
 Fallback = Literal["extractive"]
+CustomId = Annotated[
+    str, Meta(min_length=1, max_length=200, description="The caller’s own name for a line; it comes back as it is.")
+]
 
 
 class DocumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +90,12 @@ class SummaryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     budget: BudgetBody = BudgetBody()
     fallback: Annotated[Fallback | None, Meta(description="What to do when the endpoint fails.")] = None
     strict: Annotated[bool, Meta(description="Whether a summary with gaps counts as failed.")] = False
+
+
+class LineBody(SummaryBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line of a batch: a summary to be made, and a name for it."""
+
+    custom_id: CustomId
 
 
 class GateBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

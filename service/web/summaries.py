@@ -1,5 +1,7 @@
-"""Summaries over HTTP: make, wait for, list, show, delete; and what one would cost."""
+"""Summaries over HTTP: make, wait for, list, show, cancel, delete; and what one would cost."""
 
+import math
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -11,9 +13,11 @@ from msgspec import Meta
 from service.adapters.store import Status, StoredSummary
 from service.jobs import FINISHED, TENANT, Jobs
 from service.rendering import html, markdown, resource
-from service.web import bodies, negotiation
+from service.web import bodies, idempotency, negotiation
 
 MEDIA_TYPES = ("application/json", "text/markdown", "text/html")
+
+_LONGEST_RETRY_AFTER_S = 60
 
 AnyRequest = Request[Any, Any, State]
 
@@ -32,11 +36,15 @@ async def create(request: AnyRequest) -> Response[bytes]:
     jobs: Jobs = request.app.state.jobs
     media_type = _accepted(request)
     wait_s, applied = negotiation.wait_s(request.headers.get("prefer", ""), request.app.state.settings.wait_s)
-    ask = await bodies.read(request, limits=bodies.limits(request.app.state.settings))
-    summary = await jobs.submit(TENANT, ask.documents, ask.options, ask.conditions)
-    summary = await jobs.wait(TENANT, summary.id, wait_s=wait_s)
+    with idempotency.held(request, TENANT) as held:
+        ask = await bodies.read(request, limits=bodies.limits(request.app.state.settings))
+        key = await idempotency.key_of(request, held)
+        before = await jobs.made_under(TENANT, key)
+        made = before or await jobs.submit(TENANT, ask.documents, ask.options, ask.conditions, key=key)
+    summary = await jobs.wait(TENANT, made.id, wait_s=wait_s)
     response = await _shown(jobs, summary, media_type, status=201 if summary.status in FINISHED else 202)
     response.headers["Location"] = f"/v1/summaries/{summary.id}"
+    response.headers.update(idempotency.REPLAYED if before else {})
     if applied:
         response.headers["Preference-Applied"] = f"wait={wait_s:g}"
     return response
@@ -73,6 +81,14 @@ async def document(request: AnyRequest, summary_id: FromPath[str], document_id: 
     return Response(found.text.encode(), media_type="text/plain", headers=headers)
 
 
+@post("/summaries/{summary_id:str}/cancel", status_code=200)
+async def cancel(request: AnyRequest, summary_id: FromPath[str]) -> Response[bytes]:
+    """Stop work on a summary; one that is finished stays as it is."""
+    jobs: Jobs = request.app.state.jobs
+    media_type = _accepted(request)
+    return await _shown(jobs, await jobs.cancel(TENANT, summary_id), media_type, status=200)
+
+
 @delete("/summaries/{summary_id:str}", status_code=204)
 async def remove(request: AnyRequest, summary_id: FromPath[str]) -> None:
     """Remove a summary with its documents."""
@@ -89,9 +105,12 @@ async def plan(request: AnyRequest) -> Response[bytes]:
 
 
 async def _shown(jobs: Jobs, summary: StoredSummary, media_type: str, *, status: int) -> Response[bytes]:
-    headers = {"Vary": "Accept"} | ({} if summary.status in FINISHED else {"Retry-After": "1"})
+    headers = {"Vary": "Accept"}
+    if summary.status not in FINISHED:
+        headers["Retry-After"] = str(_retry_after_s(summary, jobs.now()))
     if media_type == "application/json":
-        return _json(resource.summary(summary), status=status, headers=headers)
+        progress = resource.progress(summary, jobs.events.progress(summary.tenant, summary.id))
+        return _json(resource.summary(summary, progress), status=status, headers=headers)
     if summary.result is None:
         failed = f": {summary.error.detail}" if summary.error else ""
         text = f"Summary {summary.id} is {summary.status}{failed}"
@@ -100,6 +119,14 @@ async def _shown(jobs: Jobs, summary: StoredSummary, media_type: str, *, status:
     render = html.render if media_type == "text/html" else markdown.render
     body = render(summary.result, documents).encode()
     return Response(body, media_type=media_type, status_code=status, headers=headers)
+
+
+def _retry_after_s(summary: StoredSummary, now: datetime) -> int:
+    """When to ask again: not before the endpoint is tried again, where that is waited for."""
+    if summary.status != "waiting" or summary.next_attempt_at is None:
+        return 1
+    left_s = math.ceil((summary.next_attempt_at - now).total_seconds())
+    return min(max(left_s, 1), _LONGEST_RETRY_AFTER_S)
 
 
 def _json(value: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
@@ -112,4 +139,4 @@ def _accepted(request: AnyRequest) -> str:
     return negotiation.accepted(request.headers.get("accept", ""), MEDIA_TYPES, "A summary")
 
 
-router = Router("/v1", route_handlers=[create, show, index, document, remove, plan])
+router = Router("/v1", route_handlers=[create, show, index, document, cancel, remove, plan])

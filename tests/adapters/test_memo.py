@@ -3,17 +3,19 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.adapters.store import Memo, Store, StoredSummary
+from service.adapters.store import Memo, Outcome, Store, StoredSummary
 from service.adapters.store.migrations import configured
-from service.core.errors import PrecisError
+from service.core.errors import NotFound
 from service.core.types import Completion, Document, Options, TokenCounts
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -116,12 +118,62 @@ async def test_tenants_share_nothing(store: Store, path: Path) -> None:
 
 
 async def test_a_summary_that_is_gone_remembers_nothing(store: Store, path: Path) -> None:
-    """Deleted while a call was in flight: its answer is not kept behind its back."""
+    """Deleted while a call was in flight: its answer is not kept behind its back, and no other call is made."""
     memo = Memo(store, "local", "a")
+    number = await memo.sent("k", 0, NOON)
     await store.delete("local", "a")
-    with pytest.raises(PrecisError):
-        await memo.remember(answer(), 0, NOON)
-    assert rows(path, "completions") == []
+    await memo.ended("k", 0, number, state="failed", status=None, at=NOON)
+    await memo.answered(answer(), 0, number, asked="k", status=200, at=NOON)
+    await memo.remember(answer("l"), 0, NOON)
+    assert rows(path, "completions") == rows(path, "completion_uses") == rows(path, "attempts") == []
+    with pytest.raises(NotFound, match="no more calls"):
+        await memo.sent("k", 0, NOON)
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled", "cancelling"])
+async def test_what_comes_late_is_remembered_and_nothing_more_is_sent(
+    store: Store, path: Path, status: Outcome | Literal["cancelling"]
+) -> None:
+    """A summary that ended elsewhere is there still: what was paid for is kept, without a word of it in the result."""
+    memo = Memo(store, "local", "a")
+    number = await memo.sent("k", 0, NOON)
+    if status in ("cancelled", "cancelling"):
+        await store.cancelling("local", "a")
+    if status != "cancelling":
+        await store.finish("local", "a", status=status, at=NOON)
+    before = await store.get("local", "a")
+    await memo.answered(answer(), 0, number, asked="k", status=200, at=NOON)
+    assert await store.get("local", "a") == before
+    assert await Memo(store, "local", "b").recall("k", 0) == answer()
+    with pytest.raises(NotFound):
+        await memo.sent("l", 0, NOON)
+
+
+class Interrupted(Store):
+    """A store in which a summary is deleted by somebody else before the first write."""
+
+    other: Store | None
+
+    @asynccontextmanager
+    async def writes(self, *, empty_log: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Delete, then write."""
+        if self.other is not None:
+            other, self.other = self.other, None
+            assert await other.delete("local", "a")
+        async with super().writes(empty_log=empty_log) as connection:
+            yield connection
+
+
+async def test_what_is_recalled_while_its_last_user_goes_is_kept(store: Store, path: Path) -> None:
+    """A completion that is deleted with the one who paid, after another has read it, belongs to that one."""
+    await Memo(store, "local", "a").remember(answer(), 0, NOON)
+    interrupted = await Interrupted.open(f"sqlite:///{path}")
+    interrupted.other = store
+    assert await Memo(interrupted, "local", "b").recall("k", 0) == answer()
+    await interrupted.close()
+    assert await store.get("local", "a") is None
+    assert [row[1] for row in rows(path, "completion_uses")] == ["b"]
+    assert len(rows(path, "completions")) == 1
 
 
 async def test_remembering_at_once_is_remembering_once(store: Store, path: Path) -> None:

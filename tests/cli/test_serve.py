@@ -5,21 +5,26 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lives import LOOK_S, START_S, endpoint
 
 from service.cli.serve import listen
 from service.core.errors import BadSettings
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "precis"
 SEEDS = sorted((Path(__file__).parents[2] / "seeds").glob("*.txt"))
+
+STARTED = "service_started"
 
 Precis = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -174,3 +179,132 @@ def test_a_database_that_cannot_be_opened_stops_the_start(precis: Precis, own_fo
     assert (ran.returncode, ran.stdout) == (1, "")
     assert "is a folder" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+# --- one server a file -----------------------------------------------------------------------------------------------
+
+
+def test_a_second_server_on_a_file_says_which_process_has_it(own_folder: Path, precis_process: Precis) -> None:
+    """One line that says what to do, and an end with 2: the port, taken as well, is not what is complained of."""
+    port = free_port()
+    with serving(port) as server:
+        ran = precis_process("serve", "--port", str(port))
+        assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (2, "", 1)
+        assert f"{own_folder}/precis.db is served already, by process {server.pid} on " in ran.stderr
+        assert "Stop that one, or name another file in PRECIS_DATABASE_URL" in ran.stderr
+        assert ask(port, "GET", "/ready")[0] == 200
+
+
+def test_a_server_by_a_link_or_a_relative_path_is_a_second_one(own_folder: Path, precis_process: Precis) -> None:
+    """It is the same file."""
+    (own_folder / "link.db").symlink_to(own_folder / "precis.db")
+    with serving(free_port()):
+        ran = precis_process("serve", PRECIS_DATABASE_URL=f"sqlite:///../{own_folder.name}/link.db")
+        assert ran.returncode == 2
+        assert "is served already" in ran.stderr
+
+
+def test_a_server_that_was_killed_is_no_obstacle_to_the_next(own_folder: Path) -> None:
+    """What it left beside the file is only a name; the kernel has freed its lock."""
+    with serving(free_port()) as server:
+        server.kill()
+        server.communicate(timeout=20)
+    port = free_port()
+    with serving(port):
+        assert ask(port, "GET", "/ready")[0] == 200
+
+
+def test_servers_of_two_files_run_side_by_side(own_folder: Path) -> None:
+    """In the same folder, too."""
+    one, other = free_port(), free_port()
+    with serving(one), serving(other, PRECIS_DATABASE_URL=f"sqlite:///{own_folder}/other.db"):
+        assert [ask(port, "GET", "/ready")[0] for port in (one, other)] == [200, 200]
+
+
+# --- work in hand ----------------------------------------------------------------------------------------------------
+
+
+def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    """What stands in the database."""
+    with closing(sqlite3.connect(folder / "precis.db")) as connection:
+        return connection.execute(query).fetchall()
+
+
+def wait_for(folder: Path, query: str, wanted: list[tuple[Any, ...]]) -> None:
+    """Wait until something stands in the database."""
+    give_up_at = time.monotonic() + START_S
+    while time.monotonic() < give_up_at:
+        try:
+            if rows(folder, query) == wanted:
+                return
+        except sqlite3.OperationalError:  # the tables are not there yet
+            pass
+        time.sleep(LOOK_S)
+    raise AssertionError(f"{query}: {rows(folder, query)}")
+
+
+def asking(port: int, **more: str) -> dict[str, str]:
+    """What names an endpoint."""
+    return {"PRECIS_BASE_URL": f"http://127.0.0.1:{port}/v1", "PRECIS_MODEL": "m", "PRECIS_PROMPT": "news@1", **more}
+
+
+def test_what_is_not_done_in_time_is_left_queued_and_is_no_try(own_folder: Path) -> None:
+    """SIGTERM, a slow endpoint and little time: the row waits for the next start, which asks again and says so."""
+    begun = "SELECT status, tries, (SELECT count(*) FROM attempts WHERE state = 'sent') FROM summaries"
+    left = "SELECT status, tries, owner, started_at IS NOT NULL FROM summaries"
+    with endpoint(own_folder / "slow.jsonl", seed=1, faults=0, delays_s=(120, 120)) as slow:
+        port = free_port()
+        with serving(port, **asking(slow, PRECIS_DRAIN_S="0.5")) as server:
+            headers = {"Content_Type": "text/plain", "Prefer": "wait=0"}
+            status, accepted = ask(port, "POST", "/v1/summaries", SEEDS[2].read_bytes(), **headers)
+            assert status == 202
+            wait_for(own_folder, begun, [("running", 1, 1)])
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=20)
+            assert server.returncode == 0
+        assert rows(own_folder, left) == [("queued", 0, None, 1)]
+        assert rows(own_folder, "SELECT state FROM attempts") == [("unknown",)]
+    with endpoint(own_folder / "quick.jsonl", seed=1, faults=0, delays_s=(0, 0)) as quick:
+        port = free_port()
+        with serving(port, **asking(quick)):
+            wait_for(own_folder, "SELECT status, tries FROM summaries", [("succeeded", 1)])
+            assert ask(port, "GET", f"/v1/summaries/{accepted['id']}")[1]["result"]["engine"] == "llm"
+
+
+def test_a_server_that_starts_beside_a_command_leaves_its_work_to_it(own_folder: Path) -> None:
+    """The command's summary is asked for once, by the command, and ends there; the server shows it."""
+    with endpoint(own_folder / "calls.jsonl", seed=1, faults=0, delays_s=(3, 3)) as slow:
+        command = subprocess.Popen(  # noqa: S603 - our own command
+            [SCRIPT, "summarise", SEEDS[2], "--json"],
+            env={**os.environ, **asking(slow)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        with command:
+            wait_for(own_folder, "SELECT status, tries FROM summaries", [("running", 1)])
+            port = free_port()
+            with serving(port, **asking(slow)) as server:
+                assert server.stderr
+                started = next(event for line in server.stderr if (event := json.loads(line))["event"] == STARTED)
+                assert (started["resumed"], started["comparisons"]) == (0, 0)
+                out, _ = command.communicate(timeout=60)
+                printed = json.loads(out)
+                assert ask(port, "GET", f"/v1/summaries/{printed['id']}")[1]["result"] == printed["result"]
+        assert rows(own_folder, "SELECT status, tries FROM summaries") == [("succeeded", 1)]
+        assert rows(own_folder, "SELECT state FROM attempts") == [("answered",)]
+
+
+def test_a_server_that_starts_takes_up_the_work_of_a_command_that_was_killed(own_folder: Path) -> None:
+    """Its process is gone, and its lock with it."""
+    with endpoint(own_folder / "calls.jsonl", seed=1, faults=0, delays_s=(2, 2)) as slow:
+        with subprocess.Popen(  # noqa: S603 - our own command
+            [SCRIPT, "summarise", SEEDS[2], "--json"],
+            env={**os.environ, **asking(slow)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as command:
+            wait_for(own_folder, "SELECT status, tries FROM summaries", [("running", 1)])
+            command.kill()
+        with serving(free_port(), **asking(slow)):
+            wait_for(own_folder, "SELECT status, tries FROM summaries", [("succeeded", 2)])

@@ -5,14 +5,19 @@ import logging
 import socket
 import ssl
 import traceback
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
 from peers import CANARY, Reply, Server, Time, delta, endpoint, failing, question, streamed, whole
 
-from service.adapters.endpoint import Attempt, Endpoint, EndpointSettings, Memory, Overrides, pinned
+from service import bootstrap
+from service.adapters.endpoint import Attempt, Endpoint, EndpointSettings, Memory, Overrides, pinned, to_its_end
+from service.adapters.recordings import EndpointRecord, save_endpoint
 from service.core.errors import (
     BadSettings,
     EndpointError,
@@ -23,6 +28,7 @@ from service.core.errors import (
     StoreUnavailable,
 )
 from service.core.wire import DEFAULT
+from service.settings import Settings
 
 SETTINGS = EndpointSettings(base_url="http://127.0.0.1:9/v1", model="m", api_key=CANARY)
 
@@ -365,3 +371,287 @@ async def test_a_probe_of_an_endpoint_that_never_fits_says_what_to_do(server: Se
     assert (probe.valid, probe.rung, len(server.bodies)) == (False, "prompt", 5)
     assert "follows instructions" in probe.advice[0]
     assert "PRECIS_CONTEXT_WINDOW" in probe.advice[-1]
+
+
+# --- being cancelled -------------------------------------------------------------------------------------------------
+
+
+class Network(httpx.AsyncBaseTransport):
+    """A network on which a reply never comes, or says nothing more once it was given."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self.chunks = chunks
+        self.arrived = asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Begin to answer."""
+        await request.aread()
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Held(self))
+
+
+class Held(httpx.AsyncByteStream):
+    """What a network gives, and then nothing more."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self.network.chunks:
+            yield chunk
+        self.network.arrived.set()
+        await asyncio.Event().wait()
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(end="hang"),
+        Reply(chunks=[delta("{")], end="hang"),
+        Reply(chunks=[delta("{")], end="drip"),
+        Reply(status=503, end="hang"),
+        Reply(chunks=[delta('{"a": 1}'), delta(finish="stop")], end="hang"),
+    ],
+    ids=["head", "answer", "keeps alive", "refusal", "no done"],
+)
+async def test_a_call_that_is_cancelled_closes_its_connection_within_a_second(
+    server: Server, time: Time, reply: Reply
+) -> None:
+    """The endpoint sees it and need not go on; the slot is free at once, and the journal says that it is not known."""
+    server.script = [reply]
+    rows: list[tuple[int, str, int | None]] = []
+
+    async def journal(attempt: Attempt) -> None:
+        rows.append((attempt.number, attempt.state, attempt.status))
+
+    async with endpoint(server.url, time, slots=1) as client:
+        call = asyncio.create_task(client.complete(question(), journal=journal))
+        await asyncio.wait_for(server.arrived.wait(), 2)
+        async with asyncio.timeout(1):
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+            assert client._sender.slots.busy == 0
+            await server.gone.wait()
+        assert call.cancelled()
+        assert (await client.complete(question())).text == '{"a": 1}'
+    assert rows == [(1, "sent", None), (1, "unknown", None)]
+
+
+@pytest.mark.enable_socket
+async def test_a_call_that_is_cancelled_before_anything_came_closes_its_connection_within_a_second(time: Time) -> None:
+    """As while a model reads a long prompt."""
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        while await reader.read(1_000):
+            pass
+        gone.set()
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with endpoint(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1", time) as client:
+        call = asyncio.create_task(client.complete(question()))
+        await asyncio.wait_for(asked.wait(), 2)
+        async with asyncio.timeout(1):
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+            await gone.wait()
+    listening.close()
+    assert call.cancelled()
+
+
+async def test_an_answer_that_was_complete_when_it_was_cancelled_is_told_to_the_journal() -> None:
+    """With the completion, since nobody is there any more to be given it; one that was cut silently is not."""
+    usage = b'data: {"choices": [], "usage": {"prompt_tokens": 50, "completion_tokens": 5}}\n\n'
+    for counted, text in ((50, '{"a": 1}'), (1_000, None)):
+        network, notes = Network(delta('{"a": 1}'), delta(finish="stop"), usage, b"data: [DONE]\n\n"), list[Attempt]()
+
+        async def journal(attempt: Attempt, notes: list[Attempt] = notes) -> None:
+            notes.append(attempt)
+
+        async with Endpoint(SETTINGS, transport=network) as client:
+            call = asyncio.create_task(client.complete(question(), counted_tokens=counted, journal=journal))
+            await network.arrived.wait()
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+        assert call.cancelled()
+        assert [(one.state, one.status) for one in notes] == [("sent", None), ("answered", 200)]
+        assert (notes[-1].completion.text if notes[-1].completion else None) == text
+
+
+@pytest.mark.parametrize("states", [("sent",), ("unknown",), ("sent", "unknown")])
+async def test_a_call_is_cancelled_whatever_its_journal_does(states: tuple[str, ...]) -> None:
+    """While it writes, and though it fails; nothing is noted of what was not sent."""
+    network, notes, entered = Network(delta("{")), list[str](), asyncio.Event()
+
+    async def journal(attempt: Attempt) -> None:
+        notes.append(attempt.state)
+        if attempt.state not in states:
+            return
+        entered.set()
+        if attempt.state == "sent":
+            await asyncio.Event().wait()
+        raise StoreUnavailable("full")
+
+    async with Endpoint(SETTINGS, transport=network) as client:
+        call = asyncio.create_task(client.complete(question(), journal=journal))
+        await (entered if "sent" in states else network.arrived).wait()
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        assert client._sender.slots.busy == 0
+    assert call.cancelled()
+    assert notes == (["sent"] if "sent" in states else ["sent", "unknown"])
+
+
+async def test_a_late_answer_that_cannot_be_written_does_not_keep_its_call_from_being_cancelled() -> None:
+    """The row stays `sent`."""
+    network = Network(delta('{"a": 1}'), delta(finish="stop"), b"data: [DONE]\n\n")
+
+    async def journal(attempt: Attempt) -> None:
+        if attempt.state == "answered":
+            raise StoreUnavailable("full")
+
+    async with Endpoint(SETTINGS, transport=network) as client:
+        call = asyncio.create_task(client.complete(question(), journal=journal))
+        await network.arrived.wait()
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+    assert call.cancelled()
+
+
+class Answering(httpx.AsyncBaseTransport):
+    """A network on which everything is answered."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer."""
+        await request.aread()
+        return httpx.Response(200, stream=httpx.ByteStream(delta('{"a": 1}') + delta(finish="stop")))
+
+
+@pytest.mark.parametrize(
+    ("transport", "state", "text"),
+    [(Failing(httpx.ReadError("x")), "unknown", None), (Answering(), "answered", '{"a": 1}')],
+)
+async def test_what_became_of_a_request_is_written_though_its_call_is_cancelled_meanwhile(
+    transport: httpx.AsyncBaseTransport, state: str, text: str | None
+) -> None:
+    """The writing is ended, with the answer where there is one, and then the call."""
+    writing, go_on, written = asyncio.Event(), asyncio.Event(), list[Attempt]()
+
+    async def journal(attempt: Attempt) -> None:
+        if attempt.state != "sent":
+            writing.set()
+            await go_on.wait()
+        written.append(attempt)
+
+    async with Endpoint(SETTINGS, transport=transport) as client:
+        call = asyncio.create_task(client.complete(question(), journal=journal))
+        await writing.wait()
+        for _ in range(3):
+            call.cancel()
+            await asyncio.sleep(0)
+        assert not call.done()
+        go_on.set()
+        await asyncio.gather(call, return_exceptions=True)
+    assert call.cancelled()
+    assert [attempt.state for attempt in written] == ["sent", state]
+    assert (written[-1].completion.text if written[-1].completion else None) == text
+
+
+async def test_work_that_is_done_to_its_end_gives_its_result_or_its_error() -> None:
+    """And a cancellation goes before either."""
+    ready = asyncio.Event()
+
+    async def work(*, fails: bool = False) -> str:
+        await ready.wait()
+        if fails:
+            raise StoreUnavailable("full")
+        return "done"
+
+    tasks = [asyncio.create_task(to_its_end(work(fails=fails))) for fails in (False, True, False, True)]
+    await asyncio.sleep(0)
+    for task in tasks[2:]:
+        task.cancel()
+    await asyncio.sleep(0)
+    ready.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one).__name__ for one in found] == ["str", "StoreUnavailable", "CancelledError", "CancelledError"]
+
+
+# --- an endpoint that is restarted -----------------------------------------------------------------------------------
+
+
+class Nobody:
+    """Told of waiting; remembers until when."""
+
+    def __init__(self) -> None:
+        self.until: list[datetime] = []
+        self.waiting = 0
+
+    async def begin(self, until: datetime) -> None:
+        """It waits."""
+        self.until.append(until)
+        self.waiting += 1
+
+    async def end(self) -> None:
+        """It goes on."""
+        self.waiting -= 1
+
+
+@pytest.mark.enable_socket
+async def test_an_endpoint_that_is_restarted_is_found_again(server: Server) -> None:
+    """Over real connections: nobody listens, a name that does not resolve would be the same, and then it is there."""
+
+    class Slow(Time):
+        """A time in which the endpoint is started after two minutes."""
+
+        listening: asyncio.Server | None = None
+
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds)
+            if self.at > 1_120 and self.listening is None:
+                self.listening = await asyncio.start_server(server.serve, "127.0.0.1", port)
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    time, held = Slow(), Nobody()
+    async with endpoint(f"http://127.0.0.1:{port}/v1", time) as client:
+        assert (await client.complete(question(), held=held)).text == '{"a": 1}'
+    assert time.slept == [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0]
+    assert (len(held.until), held.waiting) == (5, 0)
+    assert len(server.bodies) == 1
+    assert time.listening is not None
+    time.listening.close()
+
+
+async def test_a_name_that_does_not_resolve_is_waited_for_and_a_wrong_certificate_is_not() -> None:
+    """The one may be so for a while, the other will be the same tomorrow; so will TLS to a server without it."""
+    resolving = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    certificate = ssl.SSLCertVerificationError("x")
+    certificate.verify_message = "self-signed certificate"
+    causes = {resolving: True, certificate: False, ssl.SSLError(1, "wrong version number"): False}
+    for cause, waited in causes.items():
+        time, held = Time(), Nobody()
+        given = msgspec.structs.replace(SETTINGS, outage_s=600.0)
+        transport = Failing(httpx.ConnectError("x"), cause)
+        async with Endpoint(given, transport=transport, clock=time.clock, sleep=time.sleep) as client:
+            with pytest.raises(EndpointUnavailable) as caught:
+                await client.complete(question(), held=held)
+        assert ("has been down since" in str(caught.value)) == waited
+        assert (held.until != []) == waited
+        assert held.waiting == 0
+
+
+def test_a_replay_waits_for_nobody(tmp_path: Path) -> None:
+    """Recordings answer at once: limits of a minute and outages are those of an endpoint."""
+    profile = EndpointRecord(model="m", profile=DEFAULT, slots=4, context_window=None)
+    save_endpoint(tmp_path, profile)
+    limited = Settings(endpoint_mode="replay", recordings_dir=str(tmp_path), rpm=1, tpm=1, outage_s=60)
+    found = bootstrap.endpoint_settings(limited)
+    assert (found.rpm, found.tpm, found.outage_s) == (None, None, 0)
+    live = msgspec.structs.replace(limited, endpoint_mode="live", base_url="http://h/v1", model="m")
+    configured = bootstrap.endpoint_settings(live)
+    assert (configured.rpm, configured.tpm, configured.outage_s) == (1, 1, 60)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.endpoint.limits import Announced, RetryBudget, Slots, Window
+from service.adapters.endpoint.limits import Announced, Pace, RetryBudget, Slots, Window
 
 
 class Clock:
@@ -132,3 +132,137 @@ async def test_calls_that_were_throttled_together_halve_once() -> None:
         async with slots.taken() as halvings:
             slots.throttled(halvings)
         assert slots.limit == expected
+
+
+# --- in the background -----------------------------------------------------------------------------------------------
+
+
+class Crowd:
+    """Calls at slots, by name; those whose names begin with `b` are in the background."""
+
+    def __init__(self, slots: Slots) -> None:
+        self.slots = slots
+        self.served: list[str] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self._done: dict[str, asyncio.Event] = {}
+
+    async def come(self, *names: str) -> None:
+        """Calls come, one after the other."""
+        for name in names:
+            self._done[name] = asyncio.Event()
+            self.tasks[name] = asyncio.create_task(self._call(name))
+            await turn()
+
+    async def end(self, *names: str) -> None:
+        """Calls in flight end."""
+        for name in names:
+            self._done[name].set()
+            await turn()
+
+    async def cancel(self, *names: str) -> None:
+        """Calls are cancelled."""
+        for name in names:
+            self.tasks[name].cancel()
+        await turn()
+
+    async def _call(self, name: str) -> None:
+        async with self.slots.taken(background=name.startswith("b")):
+            self.served.append(name)
+            await self._done[name].wait()
+
+
+async def test_a_call_waits_for_no_more_than_one_in_flight_however_many_are_behind() -> None:
+    """Ten thousand in the background do not delay it further; nothing that is in flight is broken off for it."""
+    crowd = Crowd(Slots(2))
+    await crowd.come("b0", "b1", "b2", "b3", "b4", "f0")
+    assert crowd.served == ["b0", "b1"]
+    await crowd.end("b1")
+    assert crowd.served == ["b0", "b1", "f0"]
+    await crowd.come("f1", "f2")
+    await crowd.end("f0", "b0")
+    assert crowd.served[3:] == ["f1", "f2"]
+
+
+async def test_calls_in_the_background_get_what_no_other_waits_for() -> None:
+    """In the order in which they came, and as soon as nobody else waits."""
+    crowd = Crowd(Slots(1))
+    await crowd.come("f0", "b0", "b1", "f1", "b2")
+    await crowd.end("f0", "f1", "b0", "b1")
+    assert crowd.served == ["f0", "f1", "b0", "b1", "b2"]
+
+
+async def test_cancelling_in_either_queue_loses_no_slot() -> None:
+    """The one in front, the one in the middle, and one that was just handed its slot."""
+    crowd = Crowd(Slots(1))
+    await crowd.come("f0", "b0", "b1", "b2", "f1", "f2")
+    await crowd.cancel("f1", "b0")
+    crowd._done["f0"].set()
+    await asyncio.sleep(0)
+    await crowd.cancel("f2")
+    assert crowd.served == ["f0", "b1"]
+    await crowd.end("b1")
+    assert crowd.served == ["f0", "b1", "b2"]
+    await crowd.end("b2")
+    assert crowd.slots.busy == 0
+
+
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(["fore", "back", "end", "cancel"]), st.integers(0, 30)), max_size=60),
+    most=st.integers(1, 4),
+)
+def test_whatever_comes_first_come_is_first_served_and_nobody_is_forgotten(
+    steps: list[tuple[str, int]], most: int
+) -> None:
+    """Within each of the two queues; a slot is never free while somebody waits; at the end everybody was served."""
+
+    async def live() -> None:
+        crowd, came = Crowd(Slots(most)), 0
+        for what, which in steps:
+            unfinished = [name for name, task in crowd.tasks.items() if not task.done()]
+            in_flight = [name for name in unfinished if name in crowd.served]
+            if what in ("fore", "back"):
+                came += 1
+                await crowd.come(f"{what[0]}{came:03}")
+            elif what == "end" and in_flight:
+                await crowd.end(in_flight[which % len(in_flight)])
+            elif what == "cancel" and unfinished:
+                await crowd.cancel(unfinished[which % len(unfinished)])
+            unfinished = [name for name, task in crowd.tasks.items() if not task.done()]
+            assert crowd.slots.busy == min(most, len(unfinished))
+        for event in crowd._done.values():
+            event.set()
+        await asyncio.gather(*crowd.tasks.values(), return_exceptions=True)
+        for lane in "fb":
+            served = [name for name in crowd.served if name.startswith(lane)]
+            assert served == sorted(served)
+        cancelled = {name for name, task in crowd.tasks.items() if task.cancelled()}
+        assert set(crowd.served) | cancelled == set(crowd.tasks)
+        assert crowd.slots.busy == 0
+
+    asyncio.run(live())
+
+
+# --- a place in the minute -------------------------------------------------------------------------------------------
+
+
+def test_a_place_that_is_given_back_may_be_used_by_others() -> None:
+    """Of tokens as of requests, though nobody is moved up who has a place already."""
+    clock = Clock()
+    pace = Pace(rpm=2, tpm=1_000, longest_s=60, clock=clock)
+    first, second = pace.place(400), pace.place(400)
+    assert (first.wait_s, second.wait_s) == (0, 0)
+    pace.give_back(second)
+    assert pace.place(600).wait_s == 0
+    assert pace.place(1).wait_s == 60
+
+
+def test_a_pause_is_asked_for_and_a_limit_of_our_own_is_not() -> None:
+    """Both are waited for."""
+    clock = Clock()
+    pace = Pace(rpm=1, tpm=None, longest_s=60, clock=clock)
+    pace.place(1)
+    pace.pause(20)
+    place = pace.place(1)
+    assert (place.wait_s, place.asked_s) == (60, 20)
+    pace.pause(5)
+    assert pace.paused_s == 20

@@ -10,7 +10,9 @@ from service.adapters.endpoint.configuration import Overrides
 from service.adapters.endpoint.policy import (
     MOST_REQUESTS,
     MOST_STEPS,
+    Gate,
     Give,
+    Hold,
     Late,
     Lost,
     Outcome,
@@ -23,8 +25,16 @@ from service.adapters.endpoint.policy import (
     Unusable,
     Wait,
     after,
+    sign,
 )
-from service.core.errors import EndpointThrottled, EndpointTimeout, EndpointUnavailable, MalformedCompletion
+from service.core.errors import (
+    CompletionCut,
+    CompletionRefused,
+    EndpointThrottled,
+    EndpointTimeout,
+    EndpointUnavailable,
+    MalformedCompletion,
+)
 from service.core.wire import DEFAULT, Fault, FaultKind, named_error
 
 POLICY = Policy()
@@ -42,10 +52,12 @@ OUTCOMES: st.SearchStrategy[Outcome] = st.one_of(
 )
 
 
-def refused(kind: FaultKind, *, wait_s: float | None = None, parameter: str | None = None) -> Refused:
+def refused(
+    kind: FaultKind, *, wait_s: float | None = None, parameter: str | None = None, status: int | None = None
+) -> Refused:
     """A refusal of a kind."""
     fault = Fault(kind=kind, message="no.", wait_s=wait_s, parameter=parameter)
-    return Refused(fault=fault, error=named_error(fault))
+    return Refused(fault=fault, error=named_error(fault), status=status)
 
 
 @given(outcomes=st.lists(OUTCOMES, min_size=40, max_size=40), left=st.booleans(), share=st.floats(0, 1))
@@ -73,10 +85,18 @@ def test_every_call_ends_soon(outcomes: list[Outcome], left: bool, share: float)
     assert spent.steps <= MOST_STEPS
 
 
-def decide(outcome: Outcome, *, spent: Spent | None = None, left: bool = True) -> object:
+def decide(
+    outcome: Outcome, *, spent: Spent | None = None, left: bool = True, gate: Gate = "none", others: bool = False
+) -> object:
     """The decision about an outcome; backoff is the longest."""
     return POLICY.decide(
-        outcome, spent=spent or Spent(), profile=DEFAULT, retries_left=left, uniform=lambda _low, high: high
+        outcome,
+        spent=spent or Spent(),
+        profile=DEFAULT,
+        retries_left=left,
+        uniform=lambda _low, high: high,
+        gate=gate,
+        others_answered=others,
     )
 
 
@@ -135,3 +155,75 @@ def test_a_stale_connection_does_not_use_up_the_one_retry_of_a_lost_one() -> Non
     spent = after(Spent(), stale, Retry(wait_s=0.0))
     assert (spent.lost, spent.attempts) == (0, 1)
     assert isinstance(decide(Lost(error=EndpointUnavailable("x")), spent=spent), Retry)
+
+
+# --- the gate --------------------------------------------------------------------------------------------------------
+
+DOWN = Unreached(error=EndpointUnavailable("x"), down=True)
+LAST = Spent(attempts=POLICY.attempts - 1)
+
+
+@given(outcome=OUTCOMES, gate=st.sampled_from(["open", "shut"]), left=st.booleans(), others=st.booleans())
+def test_a_call_that_waits_for_outages_never_ends_as_throttled_or_retries_while_the_gate_is_shut(
+    outcome: Outcome, gate: Gate, left: bool, others: bool
+) -> None:
+    """It steps down, waits at the gate or ends; what would have ended it otherwise still does, or is waited out."""
+    decision = decide(outcome, gate=gate, left=left, others=others)
+    otherwise = decide(outcome, left=left)
+    assert not (isinstance(decision, Give) and isinstance(decision.error, EndpointThrottled))
+    if gate == "shut":
+        assert isinstance(decision, Hold | StepDown | Give)
+    assert isinstance(decision, Hold) or decision == otherwise
+
+
+def test_a_call_whose_attempts_are_spent_waits_unless_others_are_answered() -> None:
+    """Then it is the request that fails, and not the endpoint; while the gate is shut it waits all the same."""
+    assert isinstance(decide(DOWN, spent=LAST), Give)
+    assert isinstance(decide(DOWN, spent=LAST, gate="open"), Hold)
+    assert isinstance(decide(DOWN, spent=LAST, gate="open", others=True), Give)
+    assert isinstance(decide(DOWN, spent=LAST, gate="shut", others=True), Hold)
+
+
+def test_a_call_for_which_no_retry_is_left_waits() -> None:
+    """So many fail that something is wrong; but not with what no waiting helps, nor with one that has had its retry."""
+    lost = Lost(error=EndpointUnavailable("x"))
+    for gate in ("open", "shut"):
+        assert isinstance(decide(lost, left=False, gate=gate), Hold)
+        assert isinstance(decide(lost, left=False, gate=gate, spent=Spent(lost=1)), Give)
+        unusable = Unusable(error=MalformedCompletion("x"))
+        assert isinstance(decide(unusable, left=False, gate=gate), Give)
+    ours = Unreached(error=EndpointUnavailable("x"))
+    assert isinstance(decide(ours, left=False, gate="open"), Give)
+
+
+def test_who_waits_begins_anew_but_for_what_was_lost() -> None:
+    """A request that was sent twice and lost twice may have been paid twice; no waiting makes that good."""
+    spent = Spent(attempts=2, throttles=3, waited_s=50.0, lost=1, unusable=1, steps=2)
+    held = after(spent, DOWN, Hold(error=DOWN.error))
+    assert held == Spent(lost=1, unusable=1, steps=2)
+    assert after(Spent(), Lost(error=DOWN.error), Hold(error=DOWN.error)).lost == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        (DOWN, "down"),
+        (Unreached(error=EndpointUnavailable("x")), "unclear"),
+        (Lost(error=EndpointUnavailable("x")), "unclear"),
+        (Late(error=EndpointTimeout("x")), "unclear"),
+        (Unusable(error=MalformedCompletion("x")), "unclear"),
+        (Unusable(error=CompletionCut("x")), "up"),
+        (Unusable(error=CompletionRefused("x")), "up"),
+        (refused("throttled", status=429), "throttled"),
+        (refused("credentials", status=401), "barred"),
+        (refused("credentials", status=403), "up"),
+        (refused("final", status=402), "up"),
+        (refused("response_format", status=500), "up"),
+        (refused("retry", status=408), "unclear"),
+        (refused("retry", status=409), "up"),
+        *((refused("retry", status=status), "down") for status in (200, 500, 502, 503, 504, 529)),
+    ],
+)
+def test_each_outcome_says_something_about_the_endpoint_or_nothing(outcome: Outcome, says: str) -> None:
+    """Whoever asked."""
+    assert sign(outcome) == says

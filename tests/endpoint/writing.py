@@ -26,8 +26,9 @@ _LINE = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
 
 
 def settings(server: Server, **more: object) -> dict[str, object]:
-    """What names the server as the endpoint; nothing is tried twice, and points are not searched for conflicts."""
-    return {"base_url": server.url, "model": "m", "api_key": CANARY, "attempts": 1, "prompt": "news@1", **more}
+    """What names the server as the endpoint; nothing is tried twice or waited for, no conflicts are searched for."""
+    once = {"attempts": 1, "outage_s": 0}
+    return {"base_url": server.url, "model": "m", "api_key": CANARY, "prompt": "news@1", **once, **more}
 
 
 def by_parts(server: Server, **more: object) -> dict[str, object]:

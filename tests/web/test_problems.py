@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from service import bootstrap
-from service.adapters.store import StoredSummary
+from service.adapters.store import Key, StoredSummary
 from service.core.types import Conditions, Document, Options
 from service.jobs import AS_CONFIGURED, Jobs
 from service.settings import Settings
@@ -449,6 +449,8 @@ class Broken(Jobs):
         documents: Sequence[Document],
         options: Options,  # noqa: ARG002
         conditions: Conditions = AS_CONFIGURED,  # noqa: ARG002
+        *,
+        key: Key | None = None,  # noqa: ARG002
     ) -> StoredSummary:
         """Fail in a way that nobody foresaw."""
         raise RuntimeError(f"secret text: {documents[0].text}")
@@ -457,8 +459,11 @@ class Broken(Jobs):
 @asynccontextmanager
 async def open_broken(settings: Settings) -> AsyncIterator[Jobs]:
     """Open jobs that fail."""
-    async with bootstrap.open_jobs(settings) as jobs:
-        yield Broken(store=jobs.store, tools=jobs.tools, concurrency=1, max_documents=1)
+    async with (
+        bootstrap.open_jobs(settings) as jobs,
+        Broken(store=jobs.store, tools=jobs.tools, concurrency=1, max_documents=1) as broken,
+    ):
+        yield broken
 
 
 async def test_a_fault_of_the_service_is_500_without_a_word_of_it(serve: Serve, logged: io.StringIO) -> None:

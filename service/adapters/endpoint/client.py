@@ -5,65 +5,44 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Self
 
 import httpx
 from msgspec.structs import replace
 
 from service.adapters.endpoint import failures, network, probing
-from service.adapters.endpoint.configuration import Attempt, EndpointSettings, Hold
+from service.adapters.endpoint.configuration import EndpointSettings, Hold
 from service.adapters.endpoint.connection import Answer, Connection
-from service.adapters.endpoint.limits import Announced, Clock, RetryBudget, Share, Slots, Window
+from service.adapters.endpoint.journalling import Journal, Notes
+from service.adapters.endpoint.limits import Clock, Pace
 from service.adapters.endpoint.memory import Memory, Peer
+from service.adapters.endpoint.outage import Gate, Turn
 from service.adapters.endpoint.policy import (
+    Decision,
     Give,
     Outcome,
     Policy,
     Refused,
-    Retry,
     Spent,
     StepDown,
     Wait,
     after,
 )
 from service.adapters.endpoint.probing import Probe
+from service.adapters.endpoint.sending import PATH, Call, Sender, cut_silently
 from service.core.errors import (
     ContextOverflow,
     ContextTruncated,
     EndpointError,
     EndpointThrottled,
-    PrecisError,
 )
-from service.core.types import Completion, CompletionRequest, Value
+from service.core.types import Completion, CompletionRequest
 from service.core.wire import (
     DEFAULT,
     Profile,
     encode,
     request_key,
-    suspicious_truncation,
 )
-
-PATH = "/chat/completions"
-"""Under the base URL. Keys are made with it, so that what was recorded at one base URL is found at another."""
-_MOST_ERROR_BYTES = 64 * 1024
-_GRACE_S = 1.0
-"""After the last event of a stream, for the connection to come to its end and be used again."""
-_CHARACTERS_PER_TOKEN = 3
-
-Journal = Callable[[Attempt], Awaitable[None]]
-
-
-class _Call(Value, frozen=True, kw_only=True):
-    """One request as it is sent."""
-
-    request: CompletionRequest
-    profile: Profile
-    body: dict[str, object]
-    key: str
-    number: int
-    tokens: int
-    """That it may take, the answer included."""
-    journal: Journal | None
 
 
 class Endpoint:
@@ -95,21 +74,27 @@ class Endpoint:
     ) -> None:
         self._settings = settings
         self._memory = memory or Memory(clock=clock)
-        self._clock, self._now, self._sleep, self._uniform = clock, now, sleep, uniform
+        self._clock, self._now, self._uniform = clock, now, uniform
         self._policy = Policy(attempts=settings.attempts, patience_s=settings.patience_s, overrides=settings.overrides)
-        self._slots = Slots(settings.slots)
-        self._requests = Window(settings.rpm, clock=clock) if settings.rpm else None
-        self._tokens = Window(settings.tpm, clock=clock) if settings.tpm else None
-        self._announced = Announced(longest_s=settings.patience_s, clock=clock)
-        self._budget = RetryBudget(clock=clock)
-        self._paused_until = 0.0
+        self._pace = Pace(rpm=settings.rpm, tpm=settings.tpm, longest_s=settings.patience_s, clock=clock)
         self._connection = Connection(
             settings,
             transport=transport or network.open_transport(settings),
-            observe=self._announced.observe,
+            observe=self._pace.observe,
             now=now,
         )
         self._url = self._connection.url
+        self._gate = Gate(
+            url=self._url,
+            failures=settings.attempts,
+            limit_s=settings.outage_s,
+            clock=clock,
+            now=now,
+            sleep=sleep,
+        )
+        self._sender = Sender(
+            settings, connection=self._connection, pace=self._pace, gate=self._gate, clock=clock, sleep=sleep
+        )
 
     def __repr__(self) -> str:
         return f"Endpoint({self._url!r}, model={self._settings.model!r})"
@@ -123,7 +108,7 @@ class Endpoint:
     @property
     def slots(self) -> int:
         """How many requests may be in flight now."""
-        return self._slots.limit
+        return self._sender.slots.limit
 
     def profile(self, *, model: str | None = None) -> Profile:
         """Give what the endpoint is sent, by what is known of it now."""
@@ -155,15 +140,24 @@ class Endpoint:
             journal: told of every request before it is sent, and again straight after.
             model: in place of the configured one.
             background: whether it lets other requests go first.
-            held: told when the request waits for the endpoint for long, and when it goes on.
+            held: told when the request waits for the endpoint for long, and when it goes on; without it the request
+                does not wait for an endpoint that is down.
 
         Returns:
             A complete answer, not yet validated; say `invalid` when it does not validate.
 
         Raises:
             EndpointError: the kind that says what is to be done about it.
+            asyncio.CancelledError: its connection is closed and its slot free; a request that was sent is journalled
+                as `unknown`, and one whose answer was complete with that.
         """
-        answer = await self._ask(request, counted_tokens=counted_tokens, journal=journal, model=model)
+        answer = await self._ask(
+            request,
+            counted_tokens=counted_tokens,
+            model=model,
+            journal=journal,
+            turn=self._gate.turn(background=background, held=held),
+        )
         return answer.completion
 
     def invalid(self, request: CompletionRequest, *, model: str | None = None) -> None:
@@ -219,7 +213,8 @@ class Endpoint:
         return replace(probe, advice=probing.advice(probe, model=name))
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; nobody waits any more."""
+        self._gate.close()
         await self._connection.close()
 
     # --- the loop ----------------------------------------------------------------------------------------------------
@@ -229,105 +224,66 @@ class Endpoint:
         request: CompletionRequest,
         *,
         counted_tokens: int | None = None,
-        journal: Journal | None = None,
         model: str | None = None,
+        journal: Journal | None = None,
+        turn: Turn | None = None,
     ) -> Answer:
-        peer, spent, number, whole = self._peer(model), Spent(), 0, False
-        tokens = _tokens(request) if counted_tokens is None else counted_tokens
-        while True:
-            number += 1
-            known = self.profile(model=model)
-            profile = replace(known, stream=False, stream_usage=False) if whole else known
-            body = self._body(request, profile, model)
-            call = _Call(
-                request=request,
-                profile=profile,
-                body=body,
-                key=request_key("POST", PATH, body),
-                number=number,
-                tokens=tokens + request.max_output_tokens,
-                journal=journal,
-            )
-            outcome = await self._attempt(call)
-            if isinstance(outcome, Answer):
-                self._memory.answered(peer, _question(request), known)
-                self._check_read(outcome.completion, counted_tokens)
-                return outcome
-            decision = self._policy.decide(
-                outcome, spent=spent, profile=profile, retries_left=self._budget.left, uniform=self._uniform
-            )
-            spent = after(spent, outcome, decision)
-            match decision:
-                case Give(error=error):
-                    raise await self._final(error, outcome, peer=peer, requests=number)
-                case StepDown(profile=below):
-                    # another call may have learned something meanwhile; then that is tried first
-                    if self.profile(model=model) == known:
-                        kept = replace(below, stream=known.stream, stream_usage=known.stream_usage) if whole else below
-                        self._memory.learn(peer, kept)
-                case Wait(wait_s=wait_s, stated=stated):
-                    self._pause(wait_s)
-                    if not stated:
-                        self._budget.retry()
-                case Retry(wait_s=wait_s):
-                    whole = whole or decision.whole
-                    self._budget.retry()
-                    await self._sleep(wait_s)
+        peer, spent, whole = self._peer(model), Spent(), False
+        turn = turn or self._gate.turn(background=False, held=None)
+        async with Notes(journal, now=self._now) as notes, turn:
+            while True:
+                await self._sender.ready(turn)
+                known = self.profile(model=model)
+                profile = replace(known, stream=False, stream_usage=False) if whole else known
+                call = Call.of(request, self._body(request, profile, model), counted_tokens)
+                outcome = await self._sender.send(call, turn, notes)
+                if outcome is None:
+                    continue
+                if isinstance(outcome, Answer):
+                    self._memory.answered(peer, _question(request), known)
+                    self._check_read(outcome.completion, counted_tokens)
+                    return outcome
+                decision = self._decide(outcome, spent, profile, turn)
+                spent = after(spent, outcome, decision)
+                match decision:
+                    case Give(error=error):
+                        raise await self._final(error, outcome, peer=peer, requests=notes.requests)
+                    case StepDown(profile=below):
+                        # another call may have learned something meanwhile; then that is tried first
+                        if self.profile(model=model) == known:
+                            stream = known if whole else below
+                            self._memory.learn(
+                                peer, replace(below, stream=stream.stream, stream_usage=stream.stream_usage)
+                            )
+                    case _:
+                        whole = whole or (not isinstance(decision, Wait) and decision.whole)
+                        await self._sender.wait(decision, turn)
 
-    async def _attempt(self, call: _Call) -> Answer | Outcome:
-        """Wait until the request may go, send it once, and journal both."""
-        async with self._slots.taken() as halvings:
-            share = await self._pace(call.tokens)
-            self._budget.request()
-            await self._note(call, "sent", None)
-            try:
-                sent = await self._connection.ask(PATH, call.body, key=call.key, extensions=_recording(call.request))
-            except PrecisError:
-                await self._note(call, "failed", None)
-                raise
-            await self._note(call, sent.state, sent.status)
-            outcome = sent.outcome
-            if isinstance(outcome, Refused) and outcome.fault.kind == "throttled":
-                self._slots.throttled(halvings)
-            if isinstance(outcome, Answer):
-                self._slots.clean()
-                reported = outcome.completion.reported
-                if share is not None and self._tokens is not None and reported is not None:
-                    self._tokens.settle(share, reported.prompt + reported.completion)
-            return outcome
-
-    async def _pace(self, tokens: int) -> Share | None:
-        """Wait for the endpoint's pause to end, and for a place within the limits of a minute."""
-        now = self._clock()
-        paused_s = self._paused_until - now
-        if paused_s > self._settings.patience_s:
-            raise EndpointThrottled(
-                f"{self._url} asked to wait for another {paused_s:.0f} s; nothing is sent until then.", wait_s=paused_s
-            )
-        share = self._tokens.reserve(tokens) if self._tokens is not None else None
-        place = self._requests.reserve() if self._requests is not None else None
-        turns_s = [turn.at - now for turn in (share, place) if turn is not None]
-        wait_s = max(0.0, paused_s, self._announced.wait_s(tokens=tokens), *turns_s)
-        if wait_s > 0:
-            await self._sleep(wait_s)
-        return share
-
-    def _check_read(self, completion: Completion, counted_tokens: int | None) -> None:
-        """Refuse an answer to a prompt of which the endpoint read less than was sent."""
-        reported = completion.reported
-        if reported is None or counted_tokens is None or not suspicious_truncation(reported.prompt, counted_tokens):
-            return
-        raise ContextTruncated(
-            f"{self._url} read {reported.prompt} tokens of a prompt of about {counted_tokens}: it cut the prompt "
-            "without a word. Set PRECIS_CONTEXT_WINDOW to what the model really has, or give it a larger context there."
+    def _decide(self, outcome: Outcome, spent: Spent, profile: Profile, turn: Turn) -> Decision:
+        return self._policy.decide(
+            outcome,
+            spent=spent,
+            profile=profile,
+            retries_left=self._sender.budget.left,
+            uniform=self._uniform,
+            gate=turn.gate,
+            others_answered=turn.others_answered,
         )
+
+    def _check_read(self, completion: Completion, counted: int | None) -> None:
+        """Refuse an answer to a prompt of which the endpoint read less than was sent."""
+        if (reported := completion.reported) is not None and cut_silently(completion, counted):
+            raise ContextTruncated(
+                f"{self._url} read {reported.prompt} tokens of a prompt of about {counted}: it cut the prompt without "
+                "a word. Set PRECIS_CONTEXT_WINDOW to what the model really has, or give it a larger context there."
+            )
 
     async def _final(self, error: EndpointError, outcome: Outcome, *, peer: Peer, requests: int) -> EndpointError:
         """Complete the error that a call ends with: the models there are, how often it was tried, and no secret."""
         if isinstance(outcome, Refused) and outcome.fault.kind == "model":
             error = failures.unknown_model(error, model=peer.model, url=self._url, models=await self._names())
         if isinstance(error, EndpointThrottled):
-            self._pause(error.wait_s)
+            self._pace.pause(error.wait_s)
         if isinstance(error, ContextOverflow) and error.window is not None:
             self._memory.learn_window(peer, error.window, self._settings.start)
         if requests > 1:
@@ -342,25 +298,6 @@ class Endpoint:
     def _body(self, request: CompletionRequest, profile: Profile, model: str | None) -> dict[str, object]:
         return encode(request, profile, model=model or self._settings.model)
 
-    def _pause(self, wait_s: float) -> None:
-        """Send nothing for a while: a throttle is meant for all calls."""
-        self._paused_until = max(self._paused_until, self._clock() + wait_s)
-
-    async def _note(
-        self, call: _Call, state: Literal["sent", "answered", "failed", "unknown"], status: int | None
-    ) -> None:
-        if call.journal is not None:
-            await call.journal(
-                Attempt(
-                    key=call.key,
-                    repetition=call.request.repetition,
-                    number=call.number,
-                    state=state,
-                    status=status,
-                    at=self._now(),
-                )
-            )
-
     async def _names(self) -> tuple[str, ...]:
         """Give the models that are listed, where they can be had."""
         try:
@@ -372,16 +309,3 @@ class Endpoint:
 def _question(request: CompletionRequest) -> str:
     """Identify what is asked, however it is sent."""
     return f"{request_key('POST', PATH, encode(request, DEFAULT, model=''))}-{request.repetition}"
-
-
-def _recording(request: CompletionRequest) -> dict[str, object]:
-    """Say to a transport that records or replays what it is about; probes are not recorded."""
-    if not request.prompt:
-        return {}
-    about = {"prompt": request.prompt, "stage": request.stage, "repetition": request.repetition, "path": PATH}
-    return {"recording": about}
-
-
-def _tokens(request: CompletionRequest) -> int:
-    """Guess the tokens of a prompt, rather too many than too few."""
-    return sum(len(message.content) for message in request.messages) // _CHARACTERS_PER_TOKEN

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from msgspec.structs import asdict, replace
 
-from service.core.types import Value
+from service.core.types import Completion, Value
 from service.core.wire import DEFAULT, Cap, Profile, Rung, SystemRole
 
 _MASK = "****"
@@ -78,7 +78,9 @@ class EndpointSettings(Value, frozen=True, kw_only=True):
     """Wall clock for one request with its whole reply."""
     attempts: int = 4
     patience_s: float = 60.0
-    """Longest time in all that one call waits where the endpoint asks to wait."""
+    """Longest time in all that one call waits in place where the endpoint asks to wait."""
+    outage_s: float = 3600.0
+    """Longest time that a call waits for an endpoint that is down, or asks to wait for longer than that; 0 for none."""
     max_reply_bytes: int = 4 * 1024 * 1024
     overrides: Overrides = Overrides()
 
@@ -106,7 +108,11 @@ class EndpointSettings(Value, frozen=True, kw_only=True):
 
 
 class Hold(Protocol):
-    """Told when a request waits for the endpoint for long, and when it goes on."""
+    """Told when a request waits for the endpoint for long, and when it goes on.
+
+    Every `begin` has its `end`, also where the request is cancelled or fails, and where `begin` itself does. Several
+    requests may be held by one; a request whose moment moves begins anew before it ends what it began.
+    """
 
     async def begin(self, until: datetime) -> None:
         """It waits until then at least."""
@@ -126,3 +132,5 @@ class Attempt(Value, frozen=True, kw_only=True):
     """`unknown` where a request was sent and it is not known what became of it; a row left at `sent` is one too."""
     status: int | None
     at: datetime
+    completion: Completion | None = None
+    """What was answered, if it is of use: whoever asked may have been cancelled, and then is not given it."""

@@ -34,6 +34,8 @@ class Sent(Value, frozen=True, kw_only=True):
 
     outcome: Answer | Outcome
     status: int | None
+    cancelled: bool = False
+    """Whether whoever asked was cancelled when the answer was complete; the cancellation is to be raised again."""
 
     @property
     def state(self) -> Literal["answered", "failed", "unknown"]:
@@ -90,7 +92,11 @@ class Connection:
         return network.masked(text, self._secrets)
 
     async def ask(self, path: str, body: Mapping[str, object], *, key: str, extensions: Mapping[str, object]) -> Sent:
-        """Send a request for a completion and read its reply. Errors of the way are outcomes; others are raised."""
+        """Send a request for a completion and read its reply. Errors of the way are outcomes; others are raised.
+
+        Raises:
+            asyncio.CancelledError: the connection is closed; an answer that is complete by then is returned instead.
+        """
         decoder, trace = StreamDecoder(), failures.Trace()
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         request = self._client.build_request(
@@ -115,6 +121,11 @@ class Connection:
             finished = self._finished(decoder, key=key) if decoder.started or decoder.ended else outcome
             if isinstance(finished, Answer | Refused):
                 outcome = finished
+        except asyncio.CancelledError:
+            late = self._finished(decoder, key=key) if decoder.ended or trace.read else None
+            if not isinstance(late, Answer):
+                raise
+            return Sent(outcome=late, status=trace.status, cancelled=True)
         return Sent(outcome=outcome, status=trace.status)
 
     async def models(self) -> Listed:
@@ -169,11 +180,12 @@ class Connection:
                 return self._refused(response.status_code, response.headers, body)
             if encoding not in {"", "identity"}:
                 return failures.compressed(url=self.url, encoding=encoding)
-            if not await self._read(response, decoder, deadline):
+            trace.read = await self._read(response, decoder, deadline)
+            if not trace.read:
                 return failures.too_long(url=self.url, most_bytes=self._settings.max_reply_bytes)
-            return self._finished(decoder, key=key, content_type=response.headers.get("content-type", ""))
         finally:
             await response.aclose()
+        return self._finished(decoder, key=key, content_type=response.headers.get("content-type", ""))
 
     async def _read(self, response: httpx.Response, decoder: StreamDecoder, deadline: asyncio.Timeout) -> bool:
         """Read a reply to its end; False where that is too far."""

@@ -36,6 +36,8 @@ class Trace(msgspec.Struct, kw_only=True):
     answered: bool = False
     """Whether the head of a reply came."""
     status: int | None = None
+    read: bool = False
+    """Whether the reply was read to its end."""
     traced: bool = False
     """Whether the transport told anything at all."""
 
@@ -73,12 +75,13 @@ def on_the_way(error: httpx.TransportError, trace: Trace, *, url: str, silence_s
             return Unreached(
                 error=EndpointUnavailable(f"{url} could not be reached: {_why(error, cause)}{docker}"),
                 hopeless=isinstance(cause, ssl.SSLCertVerificationError),
+                down=_down(error, cause),
             )
     broken = EndpointUnavailable(
         f"The connection to {url} broke before the answer was complete ({type(error).__name__}). {_TO_TRY}{docker}"
     )
     if trace.traced and not trace.sent:
-        return Unreached(error=broken)
+        return Unreached(error=broken, down=True)
     return Lost(error=broken, stale=trace.traced and not trace.fresh and not trace.answered)
 
 
@@ -134,7 +137,7 @@ def refused(fault: Fault, *, status: int, url: str) -> Refused:
         )
     error.detail = f"{url}: {error.detail}"
     error.args = (error.detail,)
-    return Refused(fault=fault, error=error)
+    return Refused(fault=fault, error=error, status=status)
 
 
 def incomplete(completion: Completion, *, url: str) -> Unusable | None:
@@ -191,6 +194,12 @@ def _why(error: httpx.TransportError, cause: BaseException | None) -> str:
         case _:
             why = f"no connection ({type(cause or error).__name__}). {_TO_TRY}"
     return why
+
+
+def _down(error: httpx.TransportError, cause: BaseException | None) -> bool:
+    """Whether nobody is there: not for want of a free connection here, nor over TLS that will be the same tomorrow."""
+    slip = isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError)
+    return not slip and not isinstance(error, httpx.PoolTimeout)
 
 
 def _cause(error: BaseException) -> BaseException | None:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from math import isfinite
 
+from service.core.types import Value
+
 MINUTE_S = 60.0
 CLEAN_CALLS = 10
 """After so many calls without a throttle, one more may be in flight."""
@@ -21,7 +23,10 @@ Clock = Callable[[], float]
 
 
 class Slots:
-    """How many requests are in flight: as many as configured, half at a throttle, one more when all is well."""
+    """How many requests are in flight: as many as configured, half at a throttle, one more when all is well.
+
+    First come, first served, but for requests in the background, which get what no other waits for.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -29,6 +34,8 @@ class Slots:
         self._clean = 0
         self._halvings = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._behind: deque[asyncio.Future[None]] = deque()
+        """In the background."""
         self.limit = most
 
     @property
@@ -37,9 +44,13 @@ class Slots:
         return self._busy
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[int]:
-        """Wait for a slot, first come, first served, and hold it. Gives the number of halvings so far."""
-        await self._acquire()
+    async def taken(self, *, background: bool = False) -> AsyncIterator[int]:
+        """Wait for a slot and hold it. Gives the number of halvings so far.
+
+        Args:
+            background: whether all that are not in the background go first.
+        """
+        await self._acquire(self._behind if background else self._waiting)
         try:
             yield self._halvings
         finally:
@@ -60,18 +71,16 @@ class Slots:
             self.limit += 1
             self._admit()
 
-    async def _acquire(self) -> None:
-        if self._busy < self.limit and not self._waiting:
-            self._busy += 1
-            return
+    async def _acquire(self, queue: deque[asyncio.Future[None]]) -> None:
         ticket = asyncio.get_running_loop().create_future()
-        self._waiting.append(ticket)
+        queue.append(ticket)
+        self._admit()
         try:
             await ticket
         except asyncio.CancelledError:
             if ticket.cancelled():
-                if ticket in self._waiting:
-                    self._waiting.remove(ticket)
+                if ticket in queue:
+                    queue.remove(ticket)
             else:
                 # the slot was handed over in the moment of the cancellation
                 self._release()
@@ -82,8 +91,8 @@ class Slots:
         self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._busy < self.limit:
-            ticket = self._waiting.popleft()
+        while self._busy < self.limit and (queue := self._waiting or self._behind):
+            ticket = queue.popleft()
             if not ticket.done():
                 self._busy += 1
                 ticket.set_result(None)
@@ -199,6 +208,73 @@ class RetryBudget:
     def retry(self) -> None:
         """Count a retry."""
         self._retries.append(self._clock())
+
+
+class Place(Value, frozen=True, kw_only=True):
+    """When a request may go."""
+
+    wait_s: float
+    asked_s: float
+    """Of that, what the endpoint asks for; the rest is what is configured."""
+    shares: tuple[tuple[Window, Share], ...] = ()
+    tokens: tuple[Window, Share] | None = None
+    """The one of `shares` that is corrected to what was really used."""
+
+
+class Pace:
+    """Limits of a minute, as they are configured and as the endpoint announces them, and the pause that it asks for.
+
+    Args:
+        rpm: most requests in any minute.
+        tpm: most tokens in any minute.
+        longest_s: wait beyond which an announced limit is left aside.
+        clock: seconds that only ever grow.
+    """
+
+    def __init__(self, *, rpm: float | None, tpm: float | None, longest_s: float, clock: Clock) -> None:
+        self._clock = clock
+        self._requests = Window(rpm, clock=clock) if rpm else None
+        self._tokens = Window(tpm, clock=clock) if tpm else None
+        self._announced = Announced(longest_s=longest_s, clock=clock)
+        self._paused_until = 0.0
+
+    @property
+    def paused_s(self) -> float:
+        """How long the endpoint asks everybody to wait from now on; nothing or less where it does not."""
+        return self._paused_until - self._clock()
+
+    def pause(self, wait_s: float) -> None:
+        """Send nothing for a while: a throttle is meant for all calls."""
+        self._paused_until = max(self._paused_until, self._clock() + wait_s)
+
+    def observe(self, headers: Mapping[str, str]) -> None:
+        """Read what a reply announces."""
+        self._announced.observe(headers)
+
+    def place(self, tokens: float) -> Place:
+        """Take a place for a request of so many tokens."""
+        now = self._clock()
+        of_tokens = (self._tokens, self._tokens.reserve(tokens)) if self._tokens is not None else None
+        of_requests = (self._requests, self._requests.reserve()) if self._requests is not None else None
+        shares = tuple(share for share in (of_tokens, of_requests) if share is not None)
+        asked_s = max(0.0, self.paused_s, self._announced.wait_s(tokens=tokens))
+        return Place(
+            wait_s=max(asked_s, *(share.at - now for _, share in shares)) if shares else asked_s,
+            asked_s=asked_s,
+            shares=shares,
+            tokens=of_tokens,
+        )
+
+    def give_back(self, place: Place) -> None:
+        """Take nothing after all."""
+        for window, share in place.shares:
+            window.settle(share, 0.0)
+
+    def settle(self, place: Place, tokens: float) -> None:
+        """Correct a place to the tokens that were used."""
+        if place.tokens is not None:
+            window, share = place.tokens
+            window.settle(share, tokens)
 
 
 def number(text: str | None) -> float | None:

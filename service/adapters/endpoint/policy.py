@@ -1,17 +1,32 @@
 """What to do about what came of a request: a value that decides, without I/O, clock or chance of its own."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from msgspec.structs import replace
 
 from service.adapters.endpoint.configuration import Overrides
-from service.core.errors import EndpointError, EndpointRejected, EndpointThrottled, MalformedCompletion
+from service.core.errors import (
+    CompletionCut,
+    CompletionRefused,
+    EndpointError,
+    EndpointRejected,
+    EndpointThrottled,
+    EndpointUnavailable,
+    MalformedCompletion,
+)
 from service.core.types import Value
 from service.core.wire import Fault, Profile, backoff_s, step_down
 
 MOST_REQUESTS = 10
 """Requests of one call, steps down aside, however short the waits are that an endpoint asks for."""
 MOST_STEPS = 12
+_UNAUTHORIZED, _REQUEST_TIMEOUT, _CONFLICT = 401, 408, 409
+
+Gate = Literal["none", "open", "shut"]
+"""How the gate stands that calls wait at while the endpoint is down; `none` for a call that does not wait there."""
+Sign = Literal["up", "barred", "down", "throttled", "unclear"]
+"""What an outcome says about the endpoint, whoever asked: `barred` where it takes the key no more."""
 
 
 class Spent(Value, frozen=True, kw_only=True):
@@ -36,6 +51,7 @@ class Refused(Value, frozen=True, kw_only=True):
 
     fault: Fault
     error: EndpointError
+    status: int | None = None
 
 
 class Unreached(Value, frozen=True, kw_only=True):
@@ -44,6 +60,8 @@ class Unreached(Value, frozen=True, kw_only=True):
     error: EndpointError
     hopeless: bool = False
     """Whether it will be the same the next time, as with a certificate that is not trusted."""
+    down: bool = False
+    """Whether it was the endpoint, or the way to it, that was not there."""
 
 
 class Lost(Value, frozen=True, kw_only=True):
@@ -72,6 +90,28 @@ class Unusable(Value, frozen=True, kw_only=True):
 Outcome = Refused | Unreached | Lost | Late | Unusable
 
 
+def sign(outcome: Outcome) -> Sign:
+    """What an outcome other than an answer says about the endpoint."""
+    match outcome:
+        case Unreached(down=True):
+            return "down"
+        case Unusable(error=CompletionCut() | CompletionRefused()):
+            return "up"
+        case Refused(fault=fault, status=status):
+            return _sign(fault, status)
+    return "unclear"
+
+
+def _sign(fault: Fault, status: int | None) -> Sign:
+    if fault.kind == "throttled":
+        return "throttled"
+    if fault.kind == "credentials":
+        return "barred" if status == _UNAUTHORIZED else "up"
+    if fault.kind != "retry" or status == _CONFLICT:
+        return "up"
+    return "unclear" if status == _REQUEST_TIMEOUT else "down"
+
+
 # --- what to do ------------------------------------------------------------------------------------------------------
 
 
@@ -97,13 +137,26 @@ class StepDown(Value, frozen=True, kw_only=True):
     profile: Profile
 
 
+class Hold(Value, frozen=True, kw_only=True):
+    """Wait at the gate until the endpoint is there again, and begin anew then, but for what was lost or of no use."""
+
+    error: EndpointError
+    """What the call would end with."""
+    wait_s: float | None = None
+    """What the endpoint asks for."""
+    throttled: bool = False
+    """Whether it is there, and asks to wait for longer than a call waits in place."""
+    whole: bool = False
+    """Without streaming."""
+
+
 class Give(Value, frozen=True, kw_only=True):
     """Give up."""
 
     error: EndpointError
 
 
-Decision = Retry | Wait | StepDown | Give
+Decision = Retry | Wait | StepDown | Hold | Give
 
 
 class Policy(Value, frozen=True, kw_only=True):
@@ -121,6 +174,8 @@ class Policy(Value, frozen=True, kw_only=True):
         profile: Profile,
         retries_left: bool,
         uniform: Callable[[float, float], float],
+        gate: Gate = "none",
+        others_answered: bool = False,
     ) -> Decision:
         """Decide what to do about an outcome.
 
@@ -130,10 +185,40 @@ class Policy(Value, frozen=True, kw_only=True):
             profile: that it was sent with.
             retries_left: whether the budget for retries of all calls together has one left.
             uniform: draws between its bounds.
+            gate: how it stands, this outcome included.
+            others_answered: whether others were that asked after this call had failed first.
         """
+        decision = self._in_place(outcome, spent=spent, profile=profile, left=retries_left, uniform=uniform)
+        if gate == "none":
+            return decision
+        match decision:
+            case Give(error=EndpointThrottled() as error):
+                return Hold(error=error, wait_s=error.wait_s, throttled=True)
+            case Retry() | Wait() if gate == "shut":
+                whole = isinstance(decision, Retry) and decision.whole
+                return Hold(error=outcome.error, wait_s=_stated_s(outcome), whole=whole)
+            # where others are answered it is the request, and not the endpoint
+            case Give(error=error) if sign(outcome) == "down" and (gate == "shut" or not others_answered):
+                return Hold(error=error, wait_s=_stated_s(outcome))
+            case Give(error=EndpointUnavailable() as error) if not retries_left and _waited_for(outcome):
+                # so many calls fail that no more retries are allowed: then they wait, in place of failing
+                freely = self._in_place(outcome, spent=spent, profile=profile, left=True, uniform=uniform)
+                return Hold(error=error, wait_s=_stated_s(outcome)) if isinstance(freely, Retry) else decision
+        return decision
+
+    def _in_place(
+        self,
+        outcome: Outcome,
+        *,
+        spent: Spent,
+        profile: Profile,
+        left: bool,
+        uniform: Callable[[float, float], float],
+    ) -> Retry | Wait | StepDown | Give:
+        """Decide as if there were no gate."""
         match outcome:
             case Refused(fault=fault, error=error):
-                return self._refused(fault, error, spent=spent, profile=profile, left=retries_left, uniform=uniform)
+                return self._refused(fault, error, spent=spent, profile=profile, left=left, uniform=uniform)
             case Unreached(hopeless=True, error=error) | Late(error=error) | Unusable(oversized=True, error=error):
                 return Give(error=error)
             case Unusable(error=error) if not isinstance(error, MalformedCompletion) or spent.unusable:
@@ -141,7 +226,7 @@ class Policy(Value, frozen=True, kw_only=True):
             case Lost(stale=False, error=error) if spent.lost:
                 return Give(error=error)
         whole = isinstance(outcome, Unusable) and outcome.empty and not self.overrides.stream
-        return self._retry(outcome.error, spent=spent, left=retries_left, uniform=uniform, whole=whole)
+        return self._retry(outcome.error, spent=spent, left=left, uniform=uniform, whole=whole)
 
     def _refused(
         self,
@@ -152,7 +237,7 @@ class Policy(Value, frozen=True, kw_only=True):
         profile: Profile,
         left: bool,
         uniform: Callable[[float, float], float],
-    ) -> Decision:
+    ) -> Retry | Wait | StepDown | Give:
         match fault.kind:
             case "parameter" | "response_format":
                 return self._step(fault, error, spent=spent, profile=profile)
@@ -165,7 +250,7 @@ class Policy(Value, frozen=True, kw_only=True):
             case _:
                 return Give(error=error)
 
-    def _step(self, fault: Fault, error: EndpointError, *, spent: Spent, profile: Profile) -> Decision:
+    def _step(self, fault: Fault, error: EndpointError, *, spent: Spent, profile: Profile) -> StepDown | Give:
         below = step_down(profile, fault)
         if below is None or spent.steps >= MOST_STEPS:
             return Give(error=error)
@@ -187,7 +272,7 @@ class Policy(Value, frozen=True, kw_only=True):
         spent: Spent,
         left: bool,
         uniform: Callable[[float, float], float],
-    ) -> Decision:
+    ) -> Wait | Give:
         wait_s = backoff_s(spent.throttles, uniform=uniform)
         if fault.wait_s is not None:
             # an endpoint that says "0 seconds" again and again is not to be hammered
@@ -207,7 +292,7 @@ class Policy(Value, frozen=True, kw_only=True):
         uniform: Callable[[float, float], float],
         stated_s: float | None = None,
         whole: bool = False,
-    ) -> Decision:
+    ) -> Retry | Give:
         if spent.attempts + 1 >= self.attempts or not left:
             return Give(error=error)
         return Retry(wait_s=backoff_s(spent.attempts, uniform=uniform) if stated_s is None else stated_s, whole=whole)
@@ -220,13 +305,23 @@ def after(spent: Spent, outcome: Outcome, decision: Decision) -> Spent:
             return replace(spent, throttles=spent.throttles + 1, waited_s=spent.waited_s + wait_s)
         case StepDown():
             return replace(spent, steps=spent.steps + 1)
-        case _:
-            return replace(
-                spent,
-                attempts=spent.attempts + 1,
-                lost=spent.lost + (isinstance(outcome, Lost) and not outcome.stale),
-                unusable=spent.unusable + isinstance(outcome, Unusable),
-            )
+    asked = replace(
+        spent,
+        attempts=spent.attempts + 1,
+        lost=spent.lost + (isinstance(outcome, Lost) and not outcome.stale),
+        unusable=spent.unusable + isinstance(outcome, Unusable),
+    )
+    return replace(asked, attempts=0, throttles=0, waited_s=0.0) if isinstance(decision, Hold) else asked
+
+
+def _waited_for(outcome: Outcome) -> bool:
+    """Whether waiting may help: not where nothing was sent for a reason of our own."""
+    return not isinstance(outcome, Unreached) or outcome.down
+
+
+def _stated_s(outcome: Outcome) -> float | None:
+    """How long the endpoint asks to wait."""
+    return outcome.fault.wait_s if isinstance(outcome, Refused) else None
 
 
 def _wait_elsewhere(error: EndpointError, wait_s: float) -> EndpointThrottled:

@@ -7,10 +7,15 @@ from typing import Literal
 import msgspec
 import sqlalchemy as sa
 
+from service.adapters.store import keys
 from service.adapters.store.rows import (
+    FOR_EVER,
+    NO_TIME,
     UNFINISHED,
     ComparisonPage,
     Failure,
+    Keep,
+    Key,
     Status,
     StoredComparison,
     StoredSummary,
@@ -40,22 +45,37 @@ class ComparisonStore:
         comparison: StoredComparison,
         run: Sequence[StoredTrial],
         own: Sequence[tuple[StoredSummary, Sequence[Document]]] = (),
-    ) -> None:
-        """Store a comparison with its trials, and the summaries that are made for it, in one transaction."""
+        *,
+        key: Key | None = None,
+    ) -> str:
+        """Store a comparison with its trials, and the summaries that are made for it, in one transaction.
+
+        Returns its id; where something was made under the key before, nothing is stored, and the id of that is
+        returned.
+
+        Raises:
+            KeyReused: another request was made under the key.
+        """
         row = {
             **msgspec.structs.asdict(comparison),
             "experiment": as_json(comparison.experiment),
             "result": as_json(comparison.result),
             "error": as_json(comparison.error),
+            "owner": self._store.owner,
         }
         of = {"tenant": comparison.tenant, "comparison_id": comparison.id}
         rows = [{**msgspec.structs.asdict(trial), **of, "position": position} for position, trial in enumerate(run)]
         async with self._store.writes() as connection:
+            if key is not None:
+                made = await keys.claim(connection, comparison.tenant, key, comparison.id, comparison.created_at)
+                if made != comparison.id:
+                    return made
             await connection.execute(comparisons.insert(), row)
-            for summary, texts in own:
-                await self._store.insert(connection, summary, texts)
+            if own:
+                await self._store.insert(connection, *own)
             if rows:
                 await connection.execute(trials.insert(), rows)
+        return comparison.id
 
     async def get(self, tenant: str, comparison: str) -> StoredComparison | None:
         """Read a comparison with its result."""
@@ -84,9 +104,16 @@ class ComparisonStore:
             return {row.status: row.times for row in rows}
 
     async def start(self, tenant: str, comparison: str, at: datetime) -> bool:
-        """Mark an unfinished comparison as running; `started_at` keeps the first start. False when there is none."""
+        """Mark an unfinished comparison as running; `started_at` keeps the first start.
+
+        False when there is none, or when another process that lives works on it.
+        """
         started_at = sa.func.coalesce(comparisons.c.started_at, sa.literal(at, Moment))
-        return await self._change(tenant, comparison, status="running", started_at=started_at)
+        query = self._unfinished(tenant, comparison).values(
+            status="running", owner=self._store.owner, started_at=started_at
+        )
+        async with self._store.writes() as connection:
+            return (await connection.execute(query)).rowcount == 1
 
     async def finish(
         self,
@@ -97,21 +124,37 @@ class ComparisonStore:
         result: Comparison | None = None,
         error: Failure | None = None,
         at: datetime,
+        keep: Keep = FOR_EVER,
     ) -> bool:
-        """Store what became of an unfinished comparison. False, and nothing changes, when it is finished or gone."""
-        return await self._change(
-            tenant, comparison, status=status, result=as_json(result), error=as_json(error), finished_at=at
+        """Store what became of an unfinished comparison, and how long it is kept.
+
+        Where texts are not kept at all, those of the summaries that were made for it are deleted with this.
+        False, and nothing changes, when it is finished or gone, or when another process works on it.
+        """
+        query = self._unfinished(tenant, comparison).values(
+            status=status,
+            result=as_json(result),
+            error=as_json(error),
+            finished_at=at,
+            expires_at=keep.expires_at(at),
+            owner=None,
         )
+        async with self._store.writes(empty_log=keep.texts == NO_TIME) as connection:
+            if (await connection.execute(query)).rowcount != 1:
+                return False
+            if keep.texts == NO_TIME:
+                await self._store.purge(connection, sa.and_(*_own(tenant, comparison)), at)
+        return True
 
     async def delete(self, tenant: str, comparison: str) -> bool:
         """Delete a comparison with the summaries that were made for it. False for none."""
-        own = sa.delete(summaries).where(summaries.c.tenant == tenant, summaries.c.comparison == comparison)
         async with self._store.writes(empty_log=True) as connection:
             row = await connection.execute(sa.delete(comparisons).where(*_named(tenant, comparison)))
             if row.rowcount != 1:
                 return False
-            await connection.execute(own)
-            await self._store.sweep(connection, tenant)
+            await keys.free(connection, tenant, comparison)
+            own = (await connection.execute(sa.select(summaries.c.id).where(*_own(tenant, comparison)))).scalars().all()
+            await self._store.remove(connection, tenant, own)
         return True
 
     async def page(
@@ -136,18 +179,27 @@ class ComparisonStore:
         return ComparisonPage(data=data, next_cursor=cursor_after(data[-1]) if len(rows) > limit else None)
 
     async def unfinished(self) -> tuple[tuple[str, str], ...]:
-        """Name the queued and running comparisons by tenant and id, oldest first, over all tenants."""
-        query = sa.select(comparisons.c.tenant, comparisons.c.id).where(comparisons.c.status.in_(UNFINISHED))
+        """Name the queued and running comparisons by tenant and id, oldest first, over all tenants.
+
+        Those of other living processes are not among them.
+        """
+        query = sa.select(comparisons.c.tenant, comparisons.c.id)
+        query = query.where(comparisons.c.status.in_(UNFINISHED), self._store.free(comparisons))
         async with self._store.reading() as connection:
             rows = await connection.execute(query.order_by(comparisons.c.created_at, comparisons.c.id))
             return tuple((row.tenant, row.id) for row in rows)
 
-    async def _change(self, tenant: str, comparison: str, **values: object) -> bool:
+    def _unfinished(self, tenant: str, comparison: str) -> sa.Update:
+        """A change of a comparison that this process works on or may take up."""
         query = sa.update(comparisons).where(*_named(tenant, comparison), comparisons.c.status.in_(UNFINISHED))
-        async with self._store.writes() as connection:
-            return (await connection.execute(query.values(values))).rowcount == 1
+        return query.where(self._store.free(comparisons))
 
 
 def _named(tenant: str, comparison: str) -> tuple[sa.ColumnElement[bool], ...]:
     """Say which row of `comparisons`."""
     return comparisons.c.tenant == tenant, comparisons.c.id == comparison
+
+
+def _own(tenant: str, comparison: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Say which summaries were made for it."""
+    return summaries.c.tenant == tenant, summaries.c.comparison == comparison

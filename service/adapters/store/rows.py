@@ -4,7 +4,7 @@ import base64
 import secrets
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -27,6 +27,23 @@ class Failure(Value, frozen=True, kw_only=True):
     status: int
     title: str
     detail: str
+
+
+class Keep(Value, frozen=True, kw_only=True):
+    """How long what is finished is kept; None for ever."""
+
+    texts: timedelta | None = None
+    """Of documents. Zero deletes them with the moment in which their summary is finished."""
+    results: timedelta | None = None
+    """Summaries, comparisons and batches with all that belongs to them."""
+
+    def expires_at(self, finished_at: datetime) -> datetime | None:
+        """When something is deleted that was finished at a moment."""
+        return None if self.results is None else finished_at + self.results
+
+
+FOR_EVER = Keep()
+NO_TIME = timedelta(0)
 
 
 class StoredSummary(Value, frozen=True, kw_only=True):
@@ -91,6 +108,62 @@ class StoredComparison(Value, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+BatchStatus = Literal["running", "cancelling", "finished", "cancelled"]
+
+
+class Counts(Value, frozen=True, kw_only=True):
+    """Lines of a batch by what has become of them; one whose summary was deleted is in `total` only."""
+
+    total: int
+    queued: int = 0
+    running: int = 0
+    waiting: int = 0
+    succeeded: int = 0
+    partial: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    invalid: int = 0
+    """They were not accepted; the result says why."""
+
+
+class StoredBatch(Value, frozen=True, kw_only=True):
+    """A row of `batches` with its lines counted. Times are aware and in UTC."""
+
+    tenant: str
+    id: str
+    status: BatchStatus
+    created_at: datetime
+    finished_at: datetime | None
+    expires_at: datetime | None
+    counts: Counts
+
+
+class BatchPage(Value, frozen=True, kw_only=True):
+    """A part of a listing, newest first."""
+
+    data: tuple[StoredBatch, ...]
+    next_cursor: str | None
+
+
+class Refusal(Failure, frozen=True, kw_only=True):
+    """Why a line of a batch was not accepted."""
+
+    errors: tuple[FieldError, ...] = ()
+
+
+class StoredLine(Value, frozen=True, kw_only=True):
+    """A row of `batch_lines`, with what its summary has come to."""
+
+    line: int
+    """Of the body, counted from 1, blank ones included."""
+    custom_id: str | None
+    refusal: Refusal | None = None
+    summary: str | None = None
+    """Missing where the line was refused."""
+    status: Status | None = None
+    """Missing where there is no summary, or no longer."""
+
+
 class Key(Value, frozen=True, kw_only=True):
     """Under which a request is made once, however often it is sent."""
 
@@ -123,7 +196,7 @@ def as_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def cursor_after(row: StoredSummary | StoredComparison) -> str:
+def cursor_after(row: StoredSummary | StoredComparison | StoredBatch) -> str:
     """Write the place after a row of a listing; opaque to callers."""
     return base64.urlsafe_b64encode(f"{as_text(row.created_at)}|{row.id}".encode()).decode().rstrip("=")
 
@@ -169,6 +242,7 @@ def _read(row: sa.Row[Any], kinds: Mapping[str, type], what: str) -> dict[str, A
             f"{what} {fields['id']} is stored in a form that this version does not read, although the database is of "
             "this version. Delete it and submit it again; report this."
         ) from error
+    fields.pop("owner", None)  # whose work it is matters to queries only
     return {**fields, **bodies}
 
 

@@ -1,5 +1,6 @@
 """Everything that only SQLite knows: its file, its PRAGMAs, its transactions and its errors."""
 
+import errno
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,23 +14,40 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from service.adapters.store.migrations import migrate
-from service.core.errors import BadSettings, InternalError, StoreUnavailable
+from service.core.errors import BadSettings, InternalError, StoreFull, StoreUnavailable
 
 WAL_LIMIT_BYTES = 4 * 1024 * 1024
 BUSY_TIMEOUT_S = 5
+LOCK_TIMEOUT_S = 1
+"""For a look whether the file is locked."""
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 ADVICE = {
-    sqlite3.SQLITE_BUSY: f"Another process kept it locked for over {BUSY_TIMEOUT_S} s: try again, or end that process.",
-    sqlite3.SQLITE_FULL: "Free space on its disk and try again.",
+    sqlite3.SQLITE_BUSY: "Another process keeps it locked: try again, or end that process.",
     sqlite3.SQLITE_READONLY: "Make the file and its folder writable for the user that the service runs as.",
     sqlite3.SQLITE_CANTOPEN: "See that its folder is there and writable for the user that the service runs as.",
     sqlite3.SQLITE_NOTADB: "Move the file aside, or name another one in PRECIS_DATABASE_URL.",
     sqlite3.SQLITE_CORRUPT: "Stop the service and restore the file from a backup.",
     sqlite3.SQLITE_IOERR: "Check its disk and try again.",
 }
+
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+FULL_ADVICE = (
+    "Nothing was stored. Free space on its disk; what was accepted before is kept, can be read, and goes on by itself "
+    "when there is space."
+)
+
+
+def is_full(cause: BaseException | None) -> bool:
+    """Whether an error says that there is no space left on the disk."""
+    if isinstance(cause, OSError):
+        return cause.errno in _NO_SPACE
+    code = getattr(cause, "sqlite_errorcode", 0)
+    # the memory that processes share is a file as well, and SQLite has no other word for its disk being full
+    return code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE
 
 
 def advice(cause: BaseException | None) -> str:
@@ -50,6 +68,8 @@ def store_errors(what: str) -> Iterator[None]:
     except (exc.DBAPIError, exc.TimeoutError, sqlite3.Error, OSError) as error:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         reason = cause.strerror if isinstance(cause, OSError) else cause
+        if is_full(cause):
+            raise StoreFull(f"{what} could not be written: {reason}. {FULL_ADVICE}") from error
         raise StoreUnavailable(f"{what} could not be used: {reason}. {advice(cause)}") from error
 
 
@@ -103,7 +123,8 @@ def database_path(url: str) -> Path:
             "PRECIS_DATABASE_URL does not name an SQLite file, and nothing else is supported. Write sqlite:///a/path "
             "or sqlite:////absolute/path, or the same with sqlite+aiosqlite, without options."
         )
-    return Path(str(parsed.database)).absolute()
+    # through links: the log, the lock and the copies stand beside the file itself, as SQLite puts its own
+    return Path(str(parsed.database)).resolve()
 
 
 def use_wal(path: Path) -> None:
@@ -139,9 +160,37 @@ def prepare(path: Path) -> None:
         migrate(connection, path)
 
 
-def see(path: Path) -> None:
-    """Raise OSError when the file is gone: SQLite would go on writing into it without a word."""
-    path.stat()
+def identity(path: Path) -> tuple[int, int]:
+    """Which file is there, whatever its name; raises OSError when none is."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def see(path: Path, opened: tuple[int, int]) -> None:
+    """Raise when the file is not the one that was opened: SQLite would go on writing into that without a word.
+
+    Raises:
+        OSError: it is gone.
+        StoreUnavailable: another one is there.
+    """
+    if identity(path) != opened:
+        raise StoreUnavailable(
+            "The database is not the file that was opened: another was put in its place. Restart the service to work "
+            "with that one, or put the first back."
+        )
+
+
+TRIAL = ("CREATE TABLE trial (page BLOB)", "INSERT INTO trial VALUES (zeroblob(65536))", "DROP TABLE trial")
+"""What is written, in one transaction, to see whether there is space again; nothing is left of it."""
+
+
+def take_lock(path: Path) -> None:
+    """See that the file can be read and that nobody keeps it locked; raises sqlite3.Error."""
+    with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        connection.execute("ROLLBACK")
 
 
 def log_bytes(path: Path) -> int:

@@ -3,24 +3,22 @@
 A summary that was added is on the disk when `add` returns. Every query names the tenant.
 """
 
-import asyncio
 import hashlib
-import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import Self
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import exc
-from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.adapters.store import keys
+from service.adapters.store.database import Database
 from service.adapters.store.rows import (
+    FOR_EVER,
+    NO_TIME,
     UNFINISHED,
     Failure,
+    Keep,
     Key,
     Outcome,
     Page,
@@ -31,17 +29,6 @@ from service.adapters.store.rows import (
     read_cursor,
     read_summary,
 )
-from service.adapters.store.sqlite import (
-    BEGIN,
-    PRAGMAS,
-    WAL_LIMIT_BYTES,
-    database_path,
-    listen,
-    log_bytes,
-    prepare,
-    see,
-    store_errors,
-)
 from service.adapters.store.tables import (
     ALONE,
     DOCUMENT,
@@ -50,52 +37,13 @@ from service.adapters.store.tables import (
     completion_uses,
     completions,
     documents,
-    idempotency,
     summaries,
 )
-from service.core.errors import KeyReused
 from service.core.types import Document, SummaryResult
 
 
-class Store:
-    """Summaries and their documents. Every method raises StoreUnavailable when the database fails."""
-
-    def __init__(self, path: Path, engine: AsyncEngine) -> None:
-        self._path = path
-        self._engine = engine
-        self._writer = engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
-        self._outside = engine.execution_options(**{BEGIN: ""})
-        # waiting in turn is fairer than SQLite's polling, and does not hold a connection each
-        self._writing = asyncio.Lock()
-
-    @classmethod
-    async def open(cls, url: str) -> Self:
-        """Open the file, new or older; it is made or migrated first, and copied aside before it is migrated.
-
-        Args:
-            url: `sqlite:///path` or `sqlite+aiosqlite:///path`.
-
-        Raises:
-            BadSettings: the URL is another one.
-            StoreUnavailable: the file cannot be used, or a newer version wrote it.
-        """
-        path = database_path(url)
-        # at debug, aiosqlite logs every statement with its parameters: the text of documents
-        logging.getLogger("aiosqlite").setLevel(logging.INFO)
-        with store_errors(f"The database {path}"):
-            await asyncio.to_thread(prepare, path)
-        engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)), hide_parameters=True)
-        listen(engine.sync_engine, *PRAGMAS, "foreign_keys = ON")
-        return cls(path, engine)
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self._engine.dispose()
-
-    async def ping(self) -> None:
-        """Read from the database."""
-        async with self.reading() as connection:
-            await connection.execute(sa.select(summaries.c.id).limit(1))
+class Store(Database):
+    """Summaries and their documents."""
 
     async def add(self, summary: StoredSummary, texts: Sequence[Document], *, key: Key | None = None) -> str:
         """Store a summary with its documents, in their order, in one transaction; returns its id.
@@ -111,34 +59,32 @@ class Store:
         """
         async with self.writes() as connection:
             if key is not None:
-                made = await claim(connection, summary.tenant, key, summary.id, summary.created_at)
+                made = await keys.claim(connection, summary.tenant, key, summary.id, summary.created_at)
                 if made != summary.id:
                     return made
-            await self.insert(connection, summary, texts)
+            await self.insert(connection, (summary, texts))
         return summary.id
 
-    async def insert(self, connection: AsyncConnection, summary: StoredSummary, texts: Sequence[Document]) -> None:
-        """Store a summary with its documents, as a part of a transaction."""
-        row = {
-            **msgspec.structs.asdict(summary),
-            "options": as_json(summary.options),
-            "conditions": as_json(summary.conditions),
-            "result": as_json(summary.result),
-            "error": as_json(summary.error),
-        }
-        rows = [
-            {
-                **msgspec.structs.asdict(document),
-                "tenant": summary.tenant,
-                "summary_id": summary.id,
-                "position": position,
-                "sha256": hashlib.sha256(document.text.encode()).hexdigest(),
-            }
-            for position, document in enumerate(texts)
-        ]
-        await connection.execute(summaries.insert(), row)
+    async def insert(self, connection: AsyncConnection, *made: tuple[StoredSummary, Sequence[Document]]) -> None:
+        """Store summaries with their documents, as a part of a transaction."""
+        rows = [row for summary, texts in made for row in _document_rows(summary, texts)]
+        await connection.execute(summaries.insert(), [_row(summary, self.owner) for summary, _ in made])
         if rows:
             await connection.execute(documents.insert(), rows)
+
+    async def made_under(self, tenant: str, key: Key) -> str | None:
+        """The id of what was made under a key and is still there.
+
+        Raises:
+            KeyReused: another request was made under the key.
+        """
+        async with self.reading() as connection:
+            return await keys.made_under(connection, tenant, key)
+
+    async def forget_keys(self, before: datetime) -> int:
+        """Forget the keys of before a moment under which there is nothing any more; returns how many."""
+        async with self.writes() as connection:
+            return await keys.forget(connection, before)
 
     async def get(self, tenant: str, summary: str) -> StoredSummary | None:
         """Read a summary with its result."""
@@ -147,22 +93,28 @@ class Store:
         return None if row is None else read_summary(row)
 
     async def documents(self, tenant: str, summary: str) -> tuple[Document, ...]:
-        """Read the documents of a summary in the order in which they were given."""
-        query = sa.select(*DOCUMENT).where(*of(tenant, summary)).order_by(documents.c.position)
+        """Read the documents of a summary in the order in which they were given; none whose texts were deleted."""
+        query = sa.select(*DOCUMENT).where(*of(tenant, summary), _THERE).order_by(documents.c.position)
         async with self.reading() as connection:
             return tuple(Document(**row._asdict()) for row in await connection.execute(query))
 
     async def document(self, tenant: str, summary: str, document: str) -> Document | None:
-        """Read one document of a summary."""
-        query = sa.select(*DOCUMENT).where(*of(tenant, summary), documents.c.id == document)
+        """Read one document of a summary; None where its text was deleted."""
+        query = sa.select(*DOCUMENT).where(*of(tenant, summary), documents.c.id == document, _THERE)
         async with self.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else Document(**row._asdict())
 
+    async def has_document(self, tenant: str, summary: str, document: str) -> bool:
+        """Whether a summary has such a document, its text deleted or not."""
+        query = sa.select(documents.c.id).where(*of(tenant, summary), documents.c.id == document)
+        async with self.reading() as connection:
+            return (await connection.execute(query)).one_or_none() is not None
+
     async def start(self, tenant: str, summary: str, at: datetime) -> bool:
         """Mark an unfinished summary as running, and count the try; `started_at` keeps the first start.
 
-        False when there is none, or when it is to be cancelled.
+        False when there is none, when it is to be cancelled, or when another process that lives works on it.
         """
         begun = ("queued", "running", "waiting")
         started_at = sa.func.coalesce(summaries.c.started_at, sa.literal(at, Moment))
@@ -171,6 +123,7 @@ class Store:
             summary,
             begun,
             status="running",
+            owner=self.owner,
             started_at=started_at,
             next_attempt_at=None,
             tries=summaries.c.tries + 1,
@@ -179,7 +132,9 @@ class Store:
     async def put_back(self, tenant: str, summary: str) -> bool:
         """Leave a summary that is worked on for the next start; that is no try."""
         tries = sa.case((summaries.c.tries > 0, summaries.c.tries - 1), else_=0)
-        return await self._move(tenant, summary, ("running", "waiting"), status="queued", tries=tries)
+        return await self._move(
+            tenant, summary, ("running", "waiting"), status="queued", owner=None, next_attempt_at=None, tries=tries
+        )
 
     async def hold(self, tenant: str, summary: str, until: datetime) -> bool:
         """Mark a summary that is worked on as waiting for the endpoint."""
@@ -191,11 +146,13 @@ class Store:
 
     async def cancelling(self, tenant: str, summary: str) -> bool:
         """Mark an unfinished summary as being cancelled: from now on its result is not stored."""
-        return await self._move(tenant, summary, UNFINISHED, status="cancelling", next_attempt_at=None)
+        query = sa.update(summaries).where(*named(tenant, summary), summaries.c.status.in_(UNFINISHED))
+        return await self._change(query.values(status="cancelling", next_attempt_at=None))
 
     async def _move(self, tenant: str, summary: str, states: Sequence[str], **values: object) -> bool:
+        """Change a row that this process works on or may take up."""
         query = sa.update(summaries).where(*named(tenant, summary), summaries.c.status.in_(states))
-        return await self._change(query.values(values))
+        return await self._change(query.where(self.free(summaries)).values(values))
 
     async def finish(
         self,
@@ -206,41 +163,86 @@ class Store:
         result: SummaryResult | None = None,
         error: Failure | None = None,
         at: datetime,
-        expires_at: datetime | None = None,
+        keep: Keep = FOR_EVER,
     ) -> bool:
         """Store what became of an unfinished summary.
 
-        False, and nothing changes, when it is finished or deleted; one that is being cancelled takes no other end.
+        Args:
+            tenant: whose it is.
+            summary: its id.
+            status: that it ends with.
+            result: of it.
+            error: why there is none.
+            at: the moment.
+            keep: how long. Texts that are not kept at all are deleted with this; those of a trial go with its
+                comparison.
+
+        Returns:
+            False, and nothing changes, when it is finished or deleted, or when another process works on it; one that
+            is being cancelled takes no other end.
         """
-        states = ("cancelling",) if status == "cancelled" else ("queued", "running", "waiting")
-        return await self._move(
-            tenant,
-            summary,
-            states,
+        query = sa.update(summaries).where(*named(tenant, summary))
+        if status == "cancelled":
+            query = query.where(summaries.c.status == "cancelling")
+        else:
+            query = query.where(summaries.c.status.in_(("queued", "running", "waiting")), self.free(summaries))
+        ended = query.values(
             status=status,
             result=as_json(result),
             error=as_json(error),
             finished_at=at,
             next_attempt_at=None,
-            expires_at=expires_at,
+            expires_at=keep.expires_at(at),
+            owner=None,
         )
+        async with self.writes(empty_log=keep.texts == NO_TIME) as connection:
+            if (await connection.execute(ended)).rowcount != 1:
+                return False
+            if keep.texts == NO_TIME:
+                of_none = summaries.c.comparison.is_(None)
+                await self.purge(connection, sa.and_(*named(tenant, summary), of_none), at)
+        return True
+
+    async def purge(self, connection: AsyncConnection, which: sa.ColumnElement[bool], at: datetime) -> int:
+        """Delete the texts of the documents of summaries, as a part of a transaction; returns of how many.
+
+        What is known of the documents apart from their texts stays.
+        """
+        which = sa.and_(which, summaries.c.purged_at.is_(None))
+        own = sa.select(summaries.c.tenant, summaries.c.id).where(which)
+        texts = sa.update(documents).where(sa.tuple_(documents.c.tenant, documents.c.summary_id).in_(own))
+        await connection.execute(texts.values(text=""))
+        return (await connection.execute(sa.update(summaries).where(which).values(purged_at=at))).rowcount
 
     async def delete(self, tenant: str, summary: str) -> bool:
         """Delete a summary with its documents and result, and the completions that nobody else uses. False for none."""
         async with self.writes(empty_log=True) as connection:
-            found = (await connection.execute(sa.delete(summaries).where(*named(tenant, summary)))).rowcount == 1
-            if found:
-                await self.sweep(connection, tenant)
-        return found
+            return await self.remove(connection, tenant, (summary,)) == 1
 
-    async def sweep(self, connection: AsyncConnection, tenant: str) -> None:
-        """Delete the completions that no summary uses any more, as a part of a transaction."""
-        unused = ~sa.exists().where(
+    async def remove(self, connection: AsyncConnection, tenant: str, which: Iterable[str]) -> int:
+        """Delete summaries with all that belongs to them and nobody else, as a part of a transaction.
+
+        Returns how many there were.
+        """
+        gone = tuple(which)
+        used = sa.select(completion_uses.c.key, completion_uses.c.repetition)
+        used = used.where(completion_uses.c.tenant == tenant, completion_uses.c.summary_id.in_(gone))
+        used_by_others = sa.exists().where(
             completion_uses.c.tenant == completions.c.tenant,
             completion_uses.c.key == completions.c.key,
             completion_uses.c.repetition == completions.c.repetition,
+            completion_uses.c.summary_id.not_in(gone),
         )
-        await connection.execute(sa.delete(completions).where(completions.c.tenant == tenant, unused))
+        unused = sa.delete(completions).where(
+            completions.c.tenant == tenant,
+            sa.tuple_(completions.c.key, completions.c.repetition).in_(used),
+            ~used_by_others,
+        )
+        await connection.execute(unused)
+        for summary in gone:
+            await keys.free(connection, tenant, summary)
+        rows = sa.delete(summaries).where(summaries.c.tenant == tenant, summaries.c.id.in_(gone))
+        return (await connection.execute(rows)).rowcount
 
     async def page(self, tenant: str, *, limit: int, after: str | None = None, status: Status | None = None) -> Page:
         """List summaries without their results, newest first; the trials of comparisons are not among them.
@@ -262,72 +264,50 @@ class Store:
         return Page(data=data, next_cursor=cursor_after(data[-1]) if len(rows) > limit else None)
 
     async def unfinished(self) -> tuple[tuple[str, str], ...]:
-        """Name the unfinished summaries by tenant and id, oldest first; trials and lines of batches go with these."""
+        """Name the unfinished summaries by tenant and id, oldest first.
+
+        Those of other living processes are not among them; trials and lines of batches go with these.
+        """
         # over all tenants: the one who asks is the service itself, which starts again what it had accepted
         query = sa.select(summaries.c.tenant, summaries.c.id)
-        query = query.where(summaries.c.status.in_(UNFINISHED), *ALONE)
+        query = query.where(summaries.c.status.in_(UNFINISHED), *ALONE, self.free(summaries))
         query = query.order_by(summaries.c.created_at, summaries.c.id)
         async with self.reading() as connection:
             return tuple((row.tenant, row.id) for row in await connection.execute(query))
-
-    async def queued_lines(self, most: int) -> tuple[tuple[str, str], ...]:
-        """Name queued summaries that are lines of batches, by tenant and id, oldest first."""
-        query = sa.select(summaries.c.tenant, summaries.c.id)
-        query = query.where(summaries.c.status == "queued", summaries.c.batch.is_not(None))
-        query = query.order_by(summaries.c.created_at, summaries.c.id).limit(most)
-        async with self.reading() as connection:
-            return tuple((row.tenant, row.id) for row in await connection.execute(query))
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read with."""
-        with store_errors("The database"):
-            see(self._path)
-            async with self._engine.connect() as connection:
-                yield connection
-
-    @asynccontextmanager
-    async def writes(self, *, empty_log: bool = False) -> AsyncIterator[AsyncConnection]:
-        """A connection in a write transaction, committed at the end; the log is emptied when it is long, or asked."""
-        async with self._writing:
-            with store_errors("The database"):
-                see(self._path)
-                async with self._writer.begin() as connection:
-                    yield connection
-            # what was written is committed and safe already; should this fail, the next write tries again
-            with suppress(exc.DBAPIError, exc.TimeoutError, OSError):
-                if empty_log or log_bytes(self._path) > WAL_LIMIT_BYTES:
-                    await self._empty_log()
 
     async def _change(self, query: sa.Update) -> bool:
         async with self.writes() as connection:
             return (await connection.execute(query)).rowcount == 1
 
-    async def _empty_log(self) -> None:
-        async with self._outside.connect() as connection:
-            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+def _row(summary: StoredSummary, owner: str | None) -> dict[str, object]:
+    return {
+        **msgspec.structs.asdict(summary),
+        "owner": owner,
+        "options": as_json(summary.options),
+        "conditions": as_json(summary.conditions),
+        "result": as_json(summary.result),
+        "error": as_json(summary.error),
+    }
 
 
-async def claim(connection: AsyncConnection, tenant: str, key: Key, resource: str, at: datetime) -> str:
-    """Put a resource under a key, as a part of a transaction; returns the one that is under it.
+def _document_rows(summary: StoredSummary, texts: Sequence[Document]) -> list[dict[str, object]]:
+    return [
+        {
+            **msgspec.structs.asdict(document),
+            "tenant": summary.tenant,
+            "summary_id": summary.id,
+            "position": position,
+            "sha256": hashlib.sha256(document.text.encode()).hexdigest(),
+        }
+        for position, document in enumerate(texts)
+    ]
 
-    Raises:
-        KeyReused: another request was made under the key.
-    """
-    query = sa.select(idempotency.c.digest, idempotency.c.resource).where(
-        idempotency.c.tenant == tenant, idempotency.c.key == key.key
-    )
-    there = (await connection.execute(query)).one_or_none()
-    if there is None:
-        row = {"tenant": tenant, "key": key.key, "digest": key.digest, "resource": resource, "created_at": at}
-        await connection.execute(idempotency.insert(), row)
-        return resource
-    if there.digest != key.digest:
-        raise KeyReused(
-            f"Another request was made under this Idempotency-Key, and made {there.resource}. Send this one under a new "
-            "key."
-        )
-    return str(there.resource)
+
+_THERE = sa.exists().where(
+    summaries.c.tenant == documents.c.tenant, summaries.c.id == documents.c.summary_id, summaries.c.purged_at.is_(None)
+)
+"""Of documents whose texts are there."""
 
 
 def named(tenant: str, summary: str) -> tuple[sa.ColumnElement[bool], ...]:

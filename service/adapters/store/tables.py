@@ -44,6 +44,7 @@ summaries = sa.Table(
     sa.Column("conditions", sa.Text, nullable=False, server_default="{}"),
     sa.Column("comparison", sa.Text),  # that it is a trial of; it is then listed and worked on with that
     sa.Column("batch", sa.Text),  # that it is a line of; as above
+    sa.Column("owner", sa.Text),  # process that works on it or is about to; see `serving`
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("next_attempt_at", Moment),
     sa.Column("expires_at", Moment),
@@ -53,6 +54,7 @@ summaries = sa.Table(
     sa.Index("summaries_of_comparison", "tenant", "comparison"),
     sa.Index("summaries_of_batch", "tenant", "batch", "status", "id"),
     sa.Index("summaries_by_end", "finished_at"),
+    sa.Index("summaries_with_texts", "purged_at", "finished_at"),
     sa.Index("summaries_newest", "tenant", "created_at", "id"),
     sa.Index("summaries_by_status", "status", "created_at", "id"),
 )
@@ -125,6 +127,7 @@ comparisons = sa.Table(
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
     sa.Column("experiment", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("expires_at", Moment),
     sa.Column("error", sa.Text),
@@ -159,6 +162,7 @@ batches = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("finished_at", Moment),
     sa.Column("expires_at", Moment),
+    sa.Column("owner", sa.Text),
     sa.Column("total", sa.Integer, nullable=False, server_default="0"),
     sa.Index("batches_newest", "tenant", "created_at", "id"),
     sa.Index("batches_by_status", "status", "created_at", "id"),
@@ -185,6 +189,7 @@ idempotency = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),  # of the request that it came with
     sa.Column("resource", sa.Text, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Index("idempotency_by_resource", "tenant", "resource"),
 )
 LISTED = [column for column in summaries.c if column.name != "result"]
 DOCUMENT = [documents.c[name] for name in Document.__struct_fields__]

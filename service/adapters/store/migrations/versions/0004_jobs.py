@@ -8,7 +8,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-_SUMMARIES = ("batch", "next_attempt_at", "expires_at", "purged_at")
+_SUMMARIES = ("batch", "owner", "next_attempt_at", "expires_at", "purged_at")
 
 
 def upgrade() -> None:
@@ -18,6 +18,8 @@ def upgrade() -> None:
     op.add_column("summaries", sa.Column("tries", sa.Integer, nullable=False, server_default="0"))
     op.create_index("summaries_of_batch", "summaries", ["tenant", "batch", "status", "id"])
     op.create_index("summaries_by_end", "summaries", ["finished_at"])
+    op.create_index("summaries_with_texts", "summaries", ["purged_at", "finished_at"])
+    op.add_column("comparisons", sa.Column("owner", sa.Text))
     op.add_column("comparisons", sa.Column("tries", sa.Integer, nullable=False, server_default="0"))
     op.add_column("comparisons", sa.Column("expires_at", sa.Text))
     op.create_table(
@@ -28,6 +30,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Text, nullable=False),
         sa.Column("finished_at", sa.Text),
         sa.Column("expires_at", sa.Text),
+        sa.Column("owner", sa.Text),
         sa.Column("total", sa.Integer, nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
@@ -56,6 +59,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "key"),
     )
+    op.create_index("idempotency_by_resource", "idempotency", ["tenant", "resource"])
 
 
 def downgrade() -> None:
@@ -64,6 +68,8 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_column("comparisons", "expires_at")
     op.drop_column("comparisons", "tries")
+    op.drop_column("comparisons", "owner")
+    op.drop_index("summaries_with_texts", "summaries")
     op.drop_index("summaries_by_end", "summaries")
     op.drop_index("summaries_of_batch", "summaries")
     for name in ("tries", *_SUMMARIES):
