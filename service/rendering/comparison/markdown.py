@@ -19,8 +19,8 @@ MOST_LETTERS = 300
 REST = "The whole is in the page or the JSON of the same comparison."
 
 _TOLD: tuple[EntryLabel, ...] = ("lost", "contradicts", "changed", "gained")
-_REFERS = re.compile(r"(?<!\w)(?P<sign>\\?[@#]|GH-)(?=\w)")
-"""What a host of code would make a mention of a person, or a link to an issue."""
+_REFERS = re.compile(r"(?<!\w)(\\?[@#]|GH-)(?=\w)|\b(\w+:)(?=//)|\b(www)(?=\.)")
+"""What a host of code would make a mention of a person, or a link to an issue or to the web."""
 
 
 def render(comparison: Comparison) -> str:
@@ -171,6 +171,8 @@ def _text(text: str) -> str:
 
     >>> _text("thanks @all, see #12 and GH-3")
     'thanks @<!-- -->all, see \\#<!-- -->12 and GH-<!-- -->3'
+    >>> _text("https://a.example, www.b.example, me@c.example, news@3")
+    'https:<!-- -->//a.example, www<!-- -->.b.example, me@c.example, news@3'
     """
     short = summary_markdown.escape(phrases.shortened(text, MOST_LETTERS))
-    return _REFERS.sub(r"\g<sign><!-- -->", short)
+    return _REFERS.sub(r"\g<0><!-- -->", short)

@@ -36,6 +36,8 @@ class Run(NamedTuple):
     """The evidence that begins here."""
     masked: str | None
     """Why it was not read."""
+    hides: bool
+    """Whether what was not read begins here."""
 
 
 class Segment(NamedTuple):
@@ -91,6 +93,7 @@ def _runs(
                 claims=tuple(dict.fromkeys(citation.claim for citation in citing)),
                 opens=tuple(citations[at] for at in opening[start]),
                 masked=next((masked[at].reason for at in hidden), None),
+                hides=bool(hiding[start]),
             ),
         )
 

@@ -39,6 +39,8 @@ class ClaimView(NamedTuple):
     side: Side
     point: KeyPoint
     places: tuple[PlaceView, ...]
+    again: bool = False
+    """Whether it stands in a row before: it says what two claims of the other side say."""
 
     @property
     def leads_to(self) -> str:
@@ -125,6 +127,7 @@ def view(key: str, one: Shown, tier: Tier, texts: Mapping[str, str], crowded: fr
     numbers = {digest: number for number, digest in enumerate(_digests(one), 1)}
     citations: dict[str, list[Citation]] = {digest: [] for digest in numbers}
     rows = []
+    seen: dict[tuple[Side, str], ClaimView] = {}
     counted: Counter[Side] = Counter()
     for number, entry in enumerate(one.entries, 1):
         sides: dict[Side, ClaimView | None] = {"a": None, "b": None}
@@ -133,9 +136,14 @@ def view(key: str, one: Shown, tier: Tier, texts: Mapping[str, str], crowded: fr
             ("b", entry.b, one.results[1]),
         )
         for side, point, result in given:
-            if point is not None and result is not None:
-                counted[side] += 1
-                sides[side] = _claim(f"{side}{counted[side]}", side, point, _Within(key, result, texts, citations))
+            if point is None or result is None:
+                continue
+            if (side, point.id) in seen:
+                sides[side] = seen[side, point.id]._replace(again=True)
+                continue
+            counted[side] += 1
+            made = _claim(f"{side}{counted[side]}", side, point, _Within(key, result, texts, citations))
+            sides[side] = seen[side, point.id] = made
         rows.append(RowView(f"{key}r{number}", entry, sides["a"], sides["b"]))
     facts = {facts.sha256: facts for result in one.results[::-1] if result for facts in result.documents}
     sources = [

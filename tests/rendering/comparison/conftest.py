@@ -365,7 +365,11 @@ def built() -> Built:
     a, b, ledger = bridge()
     first = compared(1, "bridge.txt", BRIDGE, a, b, ledger)
     quote = "It rained on Monday."
-    points = [point("k1", quote, HOSTILE, [quote]), point("k2", "A&B said </script>.", HOSTILE, ["</script> said"])]
+    turned = "Half of it \u202eis turned around\u202c"
+    points = [
+        point("k1", quote, HOSTILE, [quote]),
+        point("k2", "A&B said </script>.", HOSTILE, ["</script> said", turned]),
+    ]
     second = compared(
         2,
         "</script><b>evil\u202e.txt",
