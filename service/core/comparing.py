@@ -84,7 +84,13 @@ def compare(
         sets=sets,
         trials=tuple(trials),
         pairs=pairs,
-        gate=gate(pairs[0], (*first.trials, *last.trials), 2 * len(sets) * repetitions, experiment.rules),
+        gate=gate(
+            pairs[0],
+            (*first.trials, *last.trials),
+            2 * len(sets) * repetitions,
+            experiment.rules,
+            {one.id: one.name for one in sets},
+        ),
         prompt_diffs=tuple(diffs[pair.a, pair.b] for pair in pairs if (pair.a, pair.b) in diffs),
     )
 

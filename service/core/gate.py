@@ -3,7 +3,7 @@
 It fails closed: what was not measured is never a pass.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import get_args
 
@@ -24,7 +24,9 @@ _SHOWN = 5
 """Of what a rule found, how many are named."""
 
 
-def gate(pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Rules) -> GateResult:
+def gate(
+    pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Rules, names: Mapping[str, str]
+) -> GateResult:
     """Hold the second version of a pair against every rule.
 
     Args:
@@ -32,6 +34,7 @@ def gate(pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Ru
         trials: of both, those that failed too.
         expected: how many trials there have to be of both together.
         rules: what is asked for beside the standing rules.
+        names: of the document sets, by their ids.
 
     Raises:
         ValueError: a margin is of no metric that is judged.
@@ -40,25 +43,29 @@ def gate(pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Ru
         raise ValueError(
             f"no metric that is judged: {', '.join(sorted(unknown))}; there are {', '.join(sorted(JUDGED))}"
         )
-    reasons = tuple(_reasons(pair, trials, expected, rules))
+    reasons = tuple(_reasons(pair, trials, expected, rules, names))
     worst = min((reason.outcome for reason in reasons), key=_WORST_FIRST.index)
     return GateResult(a=pair.a, b=pair.b, outcome=worst, reasons=reasons)
 
 
-def _reasons(pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Rules) -> Iterator[GateReason]:
+def _reasons(
+    pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Rules, names: Mapping[str, str]
+) -> Iterator[GateReason]:
     yield _rule(
         "comparable",
         [one.detail for one in pair.differences],
         "Same documents, model, parameters and pipeline.",
         otherwise="not_comparable",
     )
-    yield _rule("trials", _failed(trials, expected), f"All {len(trials)} trials have a result.")
+    yield _rule("trials", _failed(trials, expected, names), f"All {len(trials)} trials have a result.")
     if any(one.facts for one in pair.sets) or _has(pair, "must_recall"):
-        lost = [f"{fact.id}: {fact.text}" for one in pair.sets for fact in one.facts if fact.covered_by == "a"]
+        lost = [
+            f"{fact.id}: {fact.text.rstrip('.')}" for one in pair.sets for fact in one.facts if fact.covered_by == "a"
+        ]
         yield _rule("reference_facts", lost, "No fact of a reference that was covered is lost.")
     unsupported = [f"{one.kind}: {one.detail}" for found in pair.sets for one in found.unsupported]
     yield _rule("unsupported", unsupported, "No new quote that stands nowhere, and no new number without support.")
-    regressed = [_regressed(one) for one in pair.sets if "regressed" in one.tags]
+    regressed = [_regressed(one, names) for one in pair.sets if "regressed" in one.tags]
     yield _rule("documents", regressed, "No document set lost a claim that matters.")
     worse = [f"{row.name} {row.a:.3f} → {row.b:.3f}" for row in pair.metrics if row.verdict == "worse"]
     yield _rule("metrics", worse, "No metric is worse by more than chance and noise.")
@@ -74,9 +81,9 @@ def _rule(name: str, found: Sequence[str], passed: str, *, otherwise: Outcome = 
     return GateReason(rule=name, outcome=otherwise, detail="; ".join(found[:_SHOWN]) + more)
 
 
-def _failed(trials: Sequence[Trial], expected: int) -> list[str]:
+def _failed(trials: Sequence[Trial], expected: int, names: Mapping[str, str]) -> list[str]:
     failed = [
-        f"{trial.version} on {trial.set}: {trial.failure.title if trial.failure else 'no result'}"
+        f"{trial.version} on {names.get(trial.set, trial.set)}: {trial.failure.title if trial.failure else 'no result'}"
         for trial in trials
         if trial.result is None
     ]
@@ -88,17 +95,20 @@ def _has(pair: PairComparison, metric: str) -> bool:
     return any(row.name == metric and row.n for row in pair.metrics)
 
 
-def _regressed(one: SetComparison) -> str:
+def _regressed(one: SetComparison, names: Mapping[str, str]) -> str:
     material = one.counts.lost_material
     facts = sum(fact.covered_by == "a" for fact in one.facts)
     found = [
-        f"{number} {noun}{'s' * (number != 1)} lost"
-        for number, noun in ((material, "claim that matters"), (facts, "reference fact"))
+        f"{number} {noun} lost"
+        for number, noun in (
+            (material, "claim that matters" if material == 1 else "claims that matter"),
+            (facts, "reference fact" if facts == 1 else "reference facts"),
+        )
         if number
     ]
     if one.unsupported:
         found.append(f"{len(one.unsupported)} unsupported")
-    return f"{one.set}: {', '.join(found)}".replace("claim that matterss", "claims that matter")
+    return f"{names.get(one.set, one.set)}: {', '.join(found)}"
 
 
 def _margin(pair: PairComparison, name: str, margin: float) -> GateReason:

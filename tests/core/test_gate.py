@@ -50,7 +50,7 @@ def held(
     one: PairComparison, found: tuple[Trial, ...] = BOTH, rules: Rules | None = None, expected: int = 6
 ) -> GateResult:
     """The gate over a pair."""
-    return gate(one, found, expected, rules or Rules())
+    return gate(one, found, expected, rules or Rules(), {"s2": "bridge.txt"})
 
 
 def outcome(result: GateResult, rule: str) -> Outcome:
@@ -68,7 +68,9 @@ def test_a_document_set_that_lost_a_claim_that_matters_is_a_regression() -> None
     lost = SetComparison(set="s2", a="t2", b="t5", counts=LedgerCounts(lost=1, lost_material=1), tags=("regressed",))
     found = held(pair(FINE, lost))
     assert found.outcome == "regression"
-    assert "s2: 1 claim that matters lost" in next(one.detail for one in found.reasons if one.rule == "documents")
+    assert "bridge.txt: 1 claim that matters lost" in next(
+        one.detail for one in found.reasons if one.rule == "documents"
+    )
 
 
 def test_lost_filler_is_no_regression() -> None:
