@@ -192,6 +192,8 @@ class Strip(Value, frozen=True, kw_only=True):
     document: str
     """SHA-256 of its text."""
     sentences: tuple[Cited, ...]
+    spans: tuple[tuple[int, int], ...] = ()
+    """Where each of the sentences stands: start and end, in code points."""
 
 
 class SetComparison(Value, frozen=True, kw_only=True):

@@ -205,6 +205,7 @@ def _strips(a: SummaryResult, b: SummaryResult, sentences: Mapping[str, Sequence
             yield Strip(
                 document=facts.sha256,
                 sentences=tuple(_cited(one, at in mine, at in other) for at, one in enumerate(found)),
+                spans=tuple((one.start, one.end) for one in found),
             )
 
 

@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple, get_args
 
-from service.adapters.language import split_sentences
-from service.core import text as texts_of
 from service.core import wording
 from service.core.comparison import Cited, EntryLabel
-from service.core.types import DocumentFacts, Evidence, KeyPoint, Sentence, SummaryResult
+from service.core.types import DocumentFacts, Evidence, KeyPoint, SummaryResult
 from service.core.wording import FigureRow, LineDiff
 from service.rendering import phrases as summary_phrases
 from service.rendering.comparison import phrases
@@ -239,17 +237,17 @@ def _source(
     crowded: frozenset[str],
 ) -> SourceView:
     text = texts.get(digest)
-    strip = next((strip.sentences for strip in one.found.strips if strip.document == digest), ())
-    found = _sentences(text, facts, one, len(strip)) if text is not None else ()
+    drawn = next((strip for strip in one.found.strips if strip.document == digest), None)
+    strip, spans = (drawn.sentences, drawn.spans) if drawn else ((), ())
     masked = facts.masked if facts else ()
     cells = list(_cells(strip))
-    links = {sentence.number: f"#{key}n{sentence.number}" for sentence in found}
+    links = {number: f"#{key}n{number}" for number in range(1, len(spans) + 1) if text is not None}
     return SourceView(
         key=key,
         name=summary_phrases.name(facts) if facts else phrases.digest(digest),
         about=_about(facts, digest),
         language=facts.language if facts else None,
-        segments=tuple(segments(text, citations, masked, found)) if text is not None else None,
+        segments=tuple(segments(text, citations, masked, spans)) if text is not None else None,
         missing=phrases.NO_ROOM if digest in crowded else phrases.NO_TEXT,
         cells=tuple(cell._replace(link=links.get(cell.first)) for cell in cells),
         tally=tuple((cited, number) for cited in get_args(Cited) if (number := strip.count(cited))),
@@ -259,20 +257,6 @@ def _source(
 def _about(facts: DocumentFacts | None, digest: str) -> str:
     size = f"{facts.characters:,} characters, {facts.language or 'language unknown'}, " if facts else ""
     return f"{size}SHA-256 {phrases.digest(digest)}"
-
-
-def _sentences(text: str, facts: DocumentFacts | None, one: Shown, expected: int) -> tuple[Sentence, ...]:
-    """The sentences that the strip counts, found anew; none where they turn out to be others.
-
-    A strip has no offsets, and what finds sentences may have changed since it was drawn.
-    """
-    results = [result for result in one.results if result is not None]
-    if any(result.manifest.versions.get("sentences") != texts_of.SENTENCES_VERSION for result in results):
-        return ()
-    found = texts_of.sentences(text, split_sentences, facts.masked if facts else ())
-    if expected and len(found) != expected:
-        return ()
-    return found
 
 
 def _cells(strip: Sequence[Cited]) -> Iterator[Cell]:

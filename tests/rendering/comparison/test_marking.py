@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.types import MaskedSpan, Sentence
+from service.core.types import MaskedSpan
 from service.rendering.comparison.marking import Citation, Side, segments
 
 SIZE = 30
@@ -31,10 +31,7 @@ def test_the_runs_are_the_text_and_each_is_cited_by_those_whose_quotes_hold_it(
     citations = [cite(at, span[0], span[1], side) for at, (span, side) in enumerate(cited)]
     spans = [MaskedSpan(start=span[0], end=span[1], reason="teasers") for span in masked]
     ends = sorted(borders)
-    sentences = [
-        Sentence(number=number, start=start, end=end, paragraph=1)
-        for number, (start, end) in enumerate(pairwise(ends), 1)
-    ]
+    sentences = list(pairwise(ends))
     found = list(segments(text, citations, spans, sentences))
     assert "".join(run.text for segment in found for run in segment.runs) == text
     at = 0
@@ -49,7 +46,9 @@ def test_the_runs_are_the_text_and_each_is_cited_by_those_whose_quotes_hold_it(
                 sides = {one.side for one in holding}
                 assert run.cited == ("both" if len(sides) == 2 else next(iter(sides), ""))
                 assert (run.masked is not None) == any(span.start <= place < span.end for span in spans)
-                assert segment.sentence == next((one.number for one in sentences if one.start <= place < one.end), None)
+                assert segment.sentence == next(
+                    (n for n, (start, end) in enumerate(sentences, 1) if start <= place < end), None
+                )
             opened += run.opens
             at += len(run.text)
     assert sorted(opened) == sorted(one for one in citations if one.start < one.end)
