@@ -9,21 +9,19 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from html import escape
-from pathlib import Path
 from typing import NamedTuple, get_args
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from service.core.comparison import Comparison, PairComparison, PromptDiff, Tag, Trial
 from service.core.text import visible
+from service.rendering import pages
 from service.rendering import phrases as summary_phrases
 from service.rendering.comparison import json, phrases
 from service.rendering.comparison.panes import SetView, view
 from service.rendering.comparison.reading import shown
 from service.rendering.comparison.room import Plan, plan
-
-TEMPLATES = Path(__file__).parent.parent.parent / "_data" / "templates"
 
 
 class RawView(NamedTuple):
@@ -120,22 +118,14 @@ def _as_seen(trial: Trial) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # Whoever copies from the page takes no hidden words along.
-        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-    )
+    environment = pages.environment()
     environment.globals.update(phrases=phrases, points=summary_phrases)
     return environment
 
 
 @cache
 def _part(name: str) -> str:
-    return (TEMPLATES / "comparison" / name).read_text(encoding="utf-8")
+    return (pages.TEMPLATES / "comparison" / name).read_text(encoding="utf-8")
 
 
 def _source(text: str) -> str:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from service.core.comparison import Cited, Comparison, EntryLabel, LedgerEntry, PairVerdict, Strip, Tag
 from service.core.text import visible
 from service.core.types import SummaryResult
+from service.rendering import pages
 from service.rendering.comparison import html, panes, phrases, room
 
 Built = tuple[Comparison, Mapping[str, str]]
@@ -115,7 +116,7 @@ def test_the_policy_allows_the_one_script_and_the_one_style_and_nothing_else(bui
 def test_script_and_style_are_the_same_text_after_any_line_ends() -> None:
     """A digest is of what a browser sees, which makes every line end a line feed."""
     for name in ("script.js", "style.css"):
-        text = (html.TEMPLATES / "comparison" / name).read_bytes().decode()
+        text = (pages.TEMPLATES / "comparison" / name).read_bytes().decode()
         assert "\r" not in text
         assert "</" not in text
 
