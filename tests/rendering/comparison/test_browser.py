@@ -57,6 +57,11 @@ class Browser:
         """What an expression has for a value in the page."""
         return self.post("/execute/sync", script=f"return {expression}", args=[])
 
+    def until(self, expression: str) -> None:
+        """Wait until an expression holds in the page, as long as a script of a test may take."""
+        look = f"const look = () => ({expression}) ? done() : requestAnimationFrame(look)"
+        self.post("/execute/async", script=f"const done = arguments[0]; {look}; look()", args=[])
+
     def texts(self, selector: str) -> list[str]:
         """The words of all that a selector finds."""
         found: list[str] = self.run(f"[...document.querySelectorAll({selector!r})].map((one) => one.textContent)")
@@ -117,6 +122,8 @@ def opened(browser: Browser, page: Path) -> Browser:
     """The browser at the page, with the second document open."""
     browser.open(page)
     browser.click("#p1s2 > summary")
+    # what the script adds to a document comes when it was opened, not with the click
+    browser.until("document.querySelector('#p1s2 [role=tab]') !== null")
     return browser
 
 
