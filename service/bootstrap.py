@@ -16,6 +16,7 @@ from service.adapters.endpoint import Endpoint, EndpointSettings, Overrides, net
 from service.adapters.store import Store
 from service.asking import Asking, Prices
 from service.core.catalogue import Catalogue
+from service.core.comparable import REPLAYED
 from service.core.errors import BadSettings
 from service.jobs import Jobs
 from service.pipeline import Tools
@@ -87,7 +88,7 @@ async def open_asking(settings: Settings, prompts: Catalogue | None = None) -> A
         yield Asking(
             endpoint=endpoint,
             # without user, password and query, since it stands in results
-            url=network.shown(configured) if settings.endpoint_mode != "replay" else "replayed recordings",
+            url=network.shown(configured) if settings.endpoint_mode != "replay" else REPLAYED,
             model=configured.model,
             models=tuple(name.strip() for name in settings.models.split(",") if name.strip()),
             catalogue=prompts,

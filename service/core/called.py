@@ -188,9 +188,7 @@ def differing(one: Naming, other: Naming, about: Known, *, alike: bool) -> list[
         alike: whether the claims have most of their words in common, so that the only name that each has alone stands
             for the other's.
     """
-    ours, theirs = (
-        [name for name in mine.names if not _stands(name, its, about)] for mine, its in ((one, other), (other, one))
-    )
+    ours, theirs = missing(one, other, about), missing(other, one, about)
     held = [frozenset(map(_plain, tokenise(naming.quotes))) for naming in (one, other)]
     found = [
         (a, b)
@@ -206,6 +204,11 @@ def differing(one: Naming, other: Naming, about: Known, *, alike: bool) -> list[
     ]
     also = ((a, b) for a in one.names for b in other.names if _share_a_surname(a, b, one, other, about))
     return list(dict.fromkeys((*found, *also)))
+
+
+def missing(one: Naming, other: Naming, about: Known) -> list[Name]:
+    """Names of a claim that another does not have, in whatever form."""
+    return [name for name in one.names if not _stands(name, other, about)]
 
 
 def _stands(name: Name, within: Naming, about: Known) -> bool:

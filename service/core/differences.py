@@ -206,3 +206,16 @@ def _opposites(a: Reading, b: Reading) -> tuple[str, str]:
         own = [token.text for token in tokenise(one.text) if set(content(token.word)) - other.about]
         sides.append(" ".join(own[:3]))
     return sides[0], sides[1]
+
+
+def lacking(a: Reading, b: Reading, known: Known) -> tuple[str, ...]:
+    """Numbers, dates and names that one claim states and another does not, as they are written.
+
+    A claim that says less is not changed by it; a reader should see what it leaves out all the same.
+    """
+    values = frozenset().union(b.counted, *(figure.values for figure in b.numbers))
+    parts = {part for day in b.days for part in day.parts.items()}
+    numbers = [stated.as_written(a.text, figure) for figure in a.numbers if figure.values.isdisjoint(values)]
+    days = [day.shown for day in a.days if parts.isdisjoint(day.parts.items())]
+    names = called.missing(_naming(a), _naming(b), known) if a.english and b.english else []
+    return tuple(dict.fromkeys((*numbers, *days, *(name.shown for name in names))))

@@ -25,7 +25,13 @@ _SHOWN = 5
 
 
 def gate(
-    pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Rules, names: Mapping[str, str]
+    pair: PairComparison,
+    trials: Sequence[Trial],
+    expected: int,
+    rules: Rules,
+    *,
+    primary: str,
+    names: Mapping[str, str],
 ) -> GateResult:
     """Hold the second version of a pair against every rule.
 
@@ -34,6 +40,7 @@ def gate(
         trials: of both, those that failed too.
         expected: how many trials there have to be of both together.
         rules: what is asked for beside the standing rules.
+        primary: the metric that the comparison is about.
         names: of the document sets, by their ids.
 
     Raises:
@@ -43,13 +50,19 @@ def gate(
         raise ValueError(
             f"no metric that is judged: {', '.join(sorted(unknown))}; there are {', '.join(sorted(JUDGED))}"
         )
-    reasons = tuple(_reasons(pair, trials, expected, rules, names))
+    reasons = tuple(_reasons(pair, trials, expected, rules, primary=primary, names=names))
     worst = min((reason.outcome for reason in reasons), key=_WORST_FIRST.index)
     return GateResult(a=pair.a, b=pair.b, outcome=worst, reasons=reasons)
 
 
 def _reasons(
-    pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Rules, names: Mapping[str, str]
+    pair: PairComparison,
+    trials: Sequence[Trial],
+    expected: int,
+    rules: Rules,
+    *,
+    primary: str,
+    names: Mapping[str, str],
 ) -> Iterator[GateReason]:
     yield _rule(
         "comparable",
@@ -68,10 +81,27 @@ def _reasons(
     regressed = [_regressed(one, names) for one in pair.sets if "regressed" in one.tags]
     yield _rule("documents", regressed, "No document set lost a claim that matters.")
     worse = [f"{row.name} {row.a:.3f} → {row.b:.3f}" for row in pair.metrics if row.verdict == "worse"]
-    yield _rule("metrics", worse, "No metric is worse by more than chance and noise.")
+    yield _rule("metrics", worse, _none_worse(pair))
+    yield from _primary(pair, primary)
     for name, margin in rules.margins.items():
         yield _margin(pair, name, margin)
     yield from _budgets(pair, trials, rules)
+
+
+def _none_worse(pair: PairComparison) -> str:
+    """That no metric is worse; and where that could not have been shown, so much."""
+    shown = {row.verdict for row in pair.metrics} - {None}
+    if shown <= {"too_few_documents"}:
+        most = max((row.n for row in pair.metrics), default=0)
+        return f"No metric is worse, and {most} document set{'s' * (most != 1)} could not have shown that one is."
+    return "No metric is worse by more than chance and noise."
+
+
+def _primary(pair: PairComparison, primary: str) -> Iterator[GateReason]:
+    """What the comparison is about has to have been measured."""
+    if not _has(pair, primary):
+        detail = f"{primary} is what the comparison is about, and no document set has it in both versions."
+        yield GateReason(rule="primary_metric", outcome="inconclusive", detail=detail)
 
 
 def _rule(name: str, found: Sequence[str], passed: str, *, otherwise: Outcome = "regression") -> GateReason:

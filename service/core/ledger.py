@@ -11,7 +11,7 @@ from itertools import combinations
 from service.core import pairing
 from service.core.called import Known, known
 from service.core.comparison import Change, ChangeKind, EntryLabel, LedgerCounts, LedgerEntry, WeightReason
-from service.core.differences import KINDS, VALUES, Differences, differences
+from service.core.differences import KINDS, VALUES, Differences, differences, lacking
 from service.core.lexicon import tokenise
 from service.core.pairing import Pair
 from service.core.reading import Reading, read
@@ -139,9 +139,17 @@ def _pair(pair: Pair, one: _Weighed, other: _Weighed, names: Known) -> LedgerEnt
         by=pair.by,
         score=pair.score,
         changes=found.changes,
+        only_a=_only(one.reading, other.reading, names, found.changes),
+        only_b=_only(other.reading, one.reading, names, found.changes),
         weight=heavier.weight,
         reasons=heavier.reasons,
     )
+
+
+def _only(one: Reading, other: Reading, names: Known, changes: Sequence[Change]) -> tuple[str, ...]:
+    """What one claim of a pair states and the other does not, but for what is told as a change."""
+    told = " ".join(f"{change.a} {change.b}" for change in changes)
+    return tuple(value for value in lacking(one, other, names) if value not in told)
 
 
 def _differences(pair: Pair, one: Reading, other: Reading, names: Known) -> Differences:

@@ -50,7 +50,7 @@ def held(
     one: PairComparison, found: tuple[Trial, ...] = BOTH, rules: Rules | None = None, expected: int = 6
 ) -> GateResult:
     """The gate over a pair."""
-    return gate(one, found, expected, rules or Rules(), {"s2": "bridge.txt"})
+    return gate(one, found, expected, rules or Rules(), primary="cited_points", names={"s2": "bridge.txt"})
 
 
 def outcome(result: GateResult, rule: str) -> Outcome:
@@ -163,6 +163,18 @@ def test_budgets_are_held_and_what_nobody_measured_is_over(rules: Rules, rule: s
     """The summaries have 20 words and took 2 s; what they cost is not known, so no bound on it is kept."""
     slow = row("latency_p95", direction="context", unit="seconds", a=2.0, b=2.0)
     assert outcome(held(pair(metrics=(row("cited_points"), slow)), rules=rules), rule) == expected
+
+
+def test_a_primary_metric_that_was_not_measured_is_inconclusive() -> None:
+    """What the comparison is about has no value: that is no pass."""
+    found = held(pair(metrics=(row("must_recall"), row("cited_points", n=0, a=None, b=None, delta=None))))
+    assert (found.outcome, outcome(found, "primary_metric")) == ("inconclusive", "inconclusive")
+
+
+def test_a_pass_over_few_documents_says_what_they_could_not_show() -> None:
+    """That no metric is worse proves nothing where none could have been."""
+    found = held(pair(metrics=(row("cited_points", verdict="too_few_documents"),)))
+    assert "3 document sets could not have shown" in next(one.detail for one in found.reasons if one.rule == "metrics")
 
 
 def test_every_rule_that_was_held_is_listed() -> None:

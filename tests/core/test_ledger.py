@@ -66,6 +66,20 @@ def pair(
     return entry_of(claim("k1", a, stance=of_a), claim("k2", b, stance=of_b), language)
 
 
+def test_what_only_one_claim_of_a_pair_says_is_named() -> None:
+    """To say less is no change; the number, date and name that fell are shown all the same."""
+    found = pair(
+        "Scott Kelly, a veteran of four space flights, joined the project in May 2020.",
+        "Scott Kelly joined the project.",
+    )
+    assert found.label == "reworded"
+    assert set(found.only_a) == {"four", "May 2020"}
+    assert found.only_b == ()
+    assert pair("Kelly flew with Wiseman.", "Kelly flew.").only_a == ("Wiseman",)
+    changed = pair("Kelly flew for 340 days.", "Kelly flew for 430 days.")
+    assert (changed.label, changed.only_a, changed.only_b) == ("contradicts", (), ())
+
+
 # --- labels ----------------------------------------------------------------------------------------------------------
 
 
@@ -510,6 +524,8 @@ def mirrored(entries: tuple[LedgerEntry, ...]) -> list[LedgerEntry]:
             label=turned.get(one.label, one.label),
             a=one.b,
             b=one.a,
+            only_a=one.only_b,
+            only_b=one.only_a,
             changes=tuple(Change(kind=change.kind, a=change.b, b=change.a) for change in one.changes),
         )
         for one in entries
