@@ -79,6 +79,15 @@ class SourceView(NamedTuple):
     tally: tuple[tuple[Cited, int], ...]
 
 
+class ConflictView(NamedTuple):
+    """Statements that a version says cannot both hold."""
+
+    kind: str
+    note: str
+    sides: tuple[str, ...]
+    """The quotes of each."""
+
+
 class SetView(NamedTuple):
     """A document set."""
 
@@ -94,6 +103,13 @@ class SetView(NamedTuple):
     figures: tuple[FigureRow, ...] = ()
 
     @property
+    def conflicts(self) -> tuple[tuple[Side, tuple[ConflictView, ...]], ...]:
+        """What either version says cannot both hold; empty where neither says anything."""
+        sides: tuple[Side, Side] = ("a", "b")
+        found = tuple((side, _conflicts(result)) for side, result in zip(sides, self.shown.results, strict=True))
+        return found if any(conflicts for _, conflicts in found) else ()
+
+    @property
     def keys_a(self) -> Mapping[str, str]:
         """The claims of the first version by the ids of their points."""
         return {row.a.point.id: row.a.key for row in self.rows if row.a}
@@ -107,6 +123,19 @@ class SetView(NamedTuple):
     def has_source(self) -> bool:
         """Whether the text of a document stands beside the claims."""
         return any(source.segments is not None for source in self.sources)
+
+
+def _conflicts(result: SummaryResult | None) -> tuple[ConflictView, ...]:
+    if result is None:
+        return ()
+    return tuple(
+        ConflictView(
+            kind=summary_phrases.conflict(one, result),
+            note=summary_phrases.note(one, result),
+            sides=tuple(" … ".join(place.quote for place in side.evidence) for side in one.sides),
+        )
+        for one in result.conflicts
+    )
 
 
 def view(key: str, one: Shown, tier: Tier, texts: Mapping[str, str], crowded: frozenset[str]) -> SetView:

@@ -27,8 +27,15 @@ class Entry(NamedTuple):
 
     @property
     def changes(self) -> list[str]:
-        """What the two claims differ in."""
-        return [phrases.change(change) for change in self.found.changes] if self.found else []
+        """What the two claims differ in, and what only one of them has."""
+        if self.found is None:
+            return []
+        only = [
+            f"only {side}: {', '.join(values)}"
+            for side, values in (("A", self.found.only_a), ("B", self.found.only_b))
+            if values
+        ]
+        return [*(phrases.change(change) for change in self.found.changes), *only]
 
     @property
     def weight(self) -> float:

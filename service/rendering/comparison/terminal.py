@@ -22,7 +22,8 @@ MOST_SETS = 40
 _MOST_CHARACTERS = 400
 """Of one text."""
 
-_TOLD: tuple[EntryLabel, ...] = ("lost", "contradicts", "changed", "gained")
+_TOLD: tuple[EntryLabel, ...] = ("lost", "contradicts", "changed", "gained", "reworded")
+"""What is told of each; of what is only reworded, where one claim says less."""
 _STYLES: Mapping[PairVerdict | Outcome | EntryLabel, str] = {
     "better": "green",
     "worse": "red",
@@ -149,7 +150,7 @@ def _lines(one: Shown, pair: PairComparison) -> Iterator[tuple[str, Text]]:
     for fact in one.found.facts:
         side = "lost" if fact.covered_by == "a" else "gained"
         yield f"{side + ' fact':<14}", Text(f"({fact.importance}) {fact.text}")
-    told = [entry for label in _TOLD for entry in one.entries if entry.label == label]
+    told = [entry for entry in one.entries if entry.label in _TOLD and (entry.label != "reworded" or entry.changes)]
     for entry in sorted(told, key=lambda entry: (_TOLD.index(entry.label or "lost"), -entry.weight)):
         sign = {"lost": "−", "gained": "+"}.get(entry.label or "", " ")
         yield f"{sign} {entry.label:<12}", _entry(entry, pair)

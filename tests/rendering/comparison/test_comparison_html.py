@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from service.core.comparison import Cited, Comparison, EntryLabel, LedgerEntry, PairVerdict, Strip, Tag
 from service.core.text import visible
-from service.core.types import SummaryResult
+from service.core.types import Conflict, ConflictSide, SummaryResult
 from service.rendering import pages
-from service.rendering.comparison import html, panes, phrases, room
+from service.rendering.comparison import html, markdown, panes, phrases, room, terminal
 
 Built = tuple[Comparison, Mapping[str, str]]
 
@@ -386,3 +386,45 @@ def test_results_beyond_their_room_are_left_out_and_the_page_says_so(many: Calla
     blocks = re.findall(r'<pre tabindex="0">(.*?)</pre>', page, re.DOTALL)
     assert 0 < sum(map(len, blocks)) < 1.2 * room.MOST_BYTES
     assert "Left out, as this page has no more room." in page
+
+
+def test_what_a_reworded_claim_leaves_out_is_shown(built: Built) -> None:
+    """To say less is no change, and a reader sees it all the same: in the page, in Markdown and at a terminal."""
+    comparison, texts = built
+    (pair,) = comparison.pairs
+    less = tuple(
+        replace(
+            one,
+            ledger=tuple(
+                replace(entry, label="reworded", changes=(), only_a=("four", "The Sopranos"))
+                if entry.a and entry.b
+                else entry
+                for entry in one.ledger
+            ),
+        )
+        for one in pair.sets
+    )
+    made = replace(comparison, pairs=(replace(pair, sets=less),))
+    for shown in (html.render(made, texts), markdown.render(made), terminal.text(made)):
+        assert "only A: four, The Sopranos" in " ".join(shown.split())
+
+
+def test_the_conflicts_of_both_versions_are_shown(built: Built) -> None:
+    """With the quotes of both sides; what only one version looked for, the other has none of."""
+    comparison, texts = built
+    (pair,) = comparison.pairs
+    shown = next(one for one in pair.sets if one.b)
+    (trial,) = [trial for trial in comparison.trials if trial.id == shown.b]
+    assert trial.result is not None
+    places = [place for point in trial.result.key_points for place in point.evidence][:2]
+    sides = tuple(ConflictSide(key_points=(), evidence=(place,)) for place in places)
+    conflict = Conflict(id="c1", scope="within", kind="number", sides=sides, note="Forty here, and none there.")
+    result = replace(trial.result, conflicts=(conflict,))
+    made = replace(
+        comparison,
+        trials=tuple(replace(one, result=result) if one.id == trial.id else one for one in comparison.trials),
+    )
+    page = html.render(made, texts)
+    assert "Forty here, and none there." in page
+    assert "Conflicts that each version found in the sources" in page
+    assert "Conflicts that each version found in the sources" not in html.render(comparison, texts)

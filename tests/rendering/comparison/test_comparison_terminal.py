@@ -52,7 +52,7 @@ def test_the_sentence_and_the_gate_come_first(built: Built) -> None:
     assert lines[0].startswith("news@2 against news@1: 2 same")
     at = lines.index("Gate regression")
     assert lines[at + 1 : at + 6] == [
-        "  news@2 may not take the place of news@1.",
+        "  A rule speaks against news@2 in place of news@1.",
         "  pass           comparable: Same documents.",
         "  regression     trials: news@2 on s3: The endpoint was silent",
         "  regression     documents: s1: 1 claim that matters lost",
