@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import httpx
+import structlog
 from msgspec.structs import replace
 
 from service import __version__, data
@@ -21,6 +22,8 @@ from service.core.errors import BadSettings
 from service.jobs import Jobs
 from service.pipeline import Tools
 from service.settings import Settings
+
+log = structlog.stdlib.get_logger(__name__)
 
 _REPLAYED_URL = "http://replayed.invalid/v1"
 
@@ -114,8 +117,12 @@ async def open_asking(settings: Settings, prompts: Catalogue | None = None) -> A
 
 
 def load_prompts(settings: Settings) -> library.Library:
-    """The prompts of the configured folder; raises BadPrompt and BadSettings."""
-    return library.load(prompts_folder(settings), dev=settings.prompts_dev)
+    """The prompts of the configured folder, a draft that does not load logged; raises BadPrompt and BadSettings."""
+    loaded = library.load(prompts_folder(settings), dev=settings.prompts_dev)
+    for fault in loaded.faults:
+        # not its detail, which may quote a line of the prompt
+        log.warning("draft_does_not_load", file=fault.file, remedy="precis prompts verify says why")
+    return loaded
 
 
 def prompts_folder(settings: Settings) -> Path:
