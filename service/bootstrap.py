@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import httpx
+import structlog
 from msgspec.structs import replace
 
 from service import __version__, data
@@ -17,10 +18,13 @@ from service.adapters.endpoint import Endpoint, EndpointSettings, Overrides, net
 from service.adapters.store import Keep, Store
 from service.asking import Asking, Prices
 from service.core.catalogue import Catalogue
+from service.core.comparable import REPLAYED
 from service.core.errors import BadSettings
 from service.jobs import Jobs
 from service.pipeline import Tools
 from service.settings import Settings
+
+log = structlog.stdlib.get_logger(__name__)
 
 _REPLAYED_URL = "http://replayed.invalid/v1"
 
@@ -97,7 +101,7 @@ async def open_asking(settings: Settings, prompts: Catalogue | None = None) -> A
         yield Asking(
             endpoint=endpoint,
             # without user, password and query, since it stands in results
-            url=network.shown(configured) if settings.endpoint_mode != "replay" else "replayed recordings",
+            url=network.shown(configured) if settings.endpoint_mode != "replay" else REPLAYED,
             model=configured.model,
             models=tuple(name.strip() for name in settings.models.split(",") if name.strip()),
             catalogue=prompts,
@@ -123,8 +127,12 @@ async def open_asking(settings: Settings, prompts: Catalogue | None = None) -> A
 
 
 def load_prompts(settings: Settings) -> library.Library:
-    """The prompts of the configured folder; raises BadPrompt and BadSettings."""
-    return library.load(prompts_folder(settings), dev=settings.prompts_dev)
+    """The prompts of the configured folder, a draft that does not load logged; raises BadPrompt and BadSettings."""
+    loaded = library.load(prompts_folder(settings), dev=settings.prompts_dev)
+    for fault in loaded.faults:
+        # not its detail, which may quote a line of the prompt
+        log.warning("draft_does_not_load", file=fault.file, remedy="precis prompts verify says why")
+    return loaded
 
 
 def prompts_folder(settings: Settings) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 import pytest_asyncio
 import structlog
@@ -25,6 +26,10 @@ from service.jobs.minding import Sleep
 from service.settings import Settings
 from service.web.app import OpenJobs, create_app
 from service.web.events import PACE, Pace
+
+# how long an example takes says how busy the machine is, and nothing of the fact
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "precis"
 

@@ -6,12 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench import prompts as figures
 from service import bootstrap
 from service.adapters import library
 from service.adapters.store import StoredSummary
+from service.core.references import Reference
 from service.core.types import Conditions, Document, Options, SummaryResult
 from service.jobs import Jobs
 from service.settings import Settings
@@ -184,6 +186,14 @@ async def test_one_changed_word_of_a_prompt_makes_its_replay_fail(tmp_path: Path
     changed = [line for line in summary.error.detail.splitlines() if line[:1] in "+-" and "the document says." in line]
     assert len(changed) == 2
     assert difflib.SequenceMatcher(None, changed[0][1:], changed[1][1:]).ratio() > 0.9
+
+
+def test_the_noise_in_the_readme_is_what_the_repetitions_give(results: dict[str, SummaryResult]) -> None:
+    """How far news@3 differs from itself over one article."""
+    asked = [results[f"news@3 002{again}"] for again in ("", " repetition 1", " repetition 2")]
+    written = (ROOT / "prompts/README.md").read_text(encoding="utf-8")
+    for row in figures.noise(asked, msgspec.json.decode(figures.RUNS[1].reference.read_bytes(), type=Reference)):
+        assert row in written
 
 
 @pytest.mark.parametrize("run", figures.RUNS, ids=lambda run: run.name)

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -262,9 +263,11 @@ def _margins(given: Sequence[str]) -> dict[str, float]:
     for one in given:
         name, _, value = one.partition("=")
         try:
-            found[name.strip()] = abs(float(value))
+            found[name.strip()] = float(value)
         except ValueError:
             raise click.UsageError(f"--margin {one}: write METRIC=NUMBER, such as must_recall=0.05.") from None
+        if not 0 <= found[name.strip()] < inf:
+            raise click.UsageError(f"--margin {one}: a margin is a number from 0 up: how much worse it may be.")
     return found
 
 

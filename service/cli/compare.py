@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from service import bootstrap, logs, pipeline
+from service.adapters.store import StoredComparison
 from service.cli import EXIT_ENDPOINT, EXIT_INTERRUPTED, exit_code_of, files
 from service.cli.evaluate import reference_of
 from service.core import trials
 from service.core.comparison import COMPARISON_VERSION, Comparison, Experiment, Outcome, Rules, Trial
-from service.core.errors import InvalidRequest
+from service.core.errors import InvalidRequest, NeedsModel
 from service.core.references import Reference
 from service.core.types import Document, Length, Options, Value
 from service.experiment import Asked, Experiments
@@ -83,6 +84,15 @@ def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
     return EXIT_ENDPOINT if any(trial.result is None for trial in made.trials) else 0
 
 
+_RUNNING_FLAGS: Mapping[str, Callable[[Arguments], bool]] = {
+    "--repeat": lambda given: given.repeat > 1,
+    "--together": lambda given: given.together,
+    "--plan": lambda given: given.plan_only,
+    "--model": lambda given: given.model is not None,
+}
+"""What says how versions are run, and is no use where none is."""
+
+
 def _check(arguments: Arguments) -> None:
     """Refuse what does not go together; raises a usage error."""
     if arguments.again and arguments.summaries:
@@ -96,6 +106,10 @@ def _check(arguments: Arguments) -> None:
             "Name files and prompt versions: precis compare FILE... --prompts news@1,news@2. `precis prompts list` "
             "shows the versions there are."
         )
+    if arguments.again or arguments.summaries:
+        idle = [flag for flag, given in _RUNNING_FLAGS.items() if given(arguments)]
+        if idle:
+            raise click.UsageError(f"Nothing is run, so {', '.join(idle)} would do nothing. Leave it out.")
     if arguments.files.count(files.STDIN) > 1:
         raise click.UsageError("Standard input (-) can be read only once.")
 
@@ -130,7 +144,7 @@ async def _run(
             await _show_plan(experiments, sets, asked)
         if arguments.plan_only:
             return 0
-        accepted = await experiments.submit(TENANT, sets, asked)
+        accepted = await _accepted(experiments, sets, asked)
         total = len(sets) * len(accepted.experiment.prompts) * asked.repetitions
         with _bar(total, accepted.id) as show:
             stored = accepted
@@ -143,6 +157,18 @@ async def _run(
             files.tell(f"{accepted.id}: {said.title}. {said.detail}" if said else f"{accepted.id}: {stored.status}")
             return exit_code_of(said.status) if said else EXIT_ENDPOINT
         return stored.result
+
+
+async def _accepted(
+    experiments: Experiments, sets: Sequence[tuple[str, Sequence[Document]]], asked: Asked
+) -> StoredComparison:
+    try:
+        return await experiments.submit(TENANT, sets, asked)
+    except NeedsModel as error:
+        raise NeedsModel(
+            "Versions of a prompt are compared by asking a model, and no endpoint is configured. Set PRECIS_BASE_URL "
+            "and PRECIS_MODEL, or answer from recordings with --replay DIR."
+        ) from error
 
 
 def _sets(arguments: Arguments, documents: Sequence[Document]) -> list[tuple[str, Sequence[Document]]]:
@@ -162,7 +188,7 @@ async def _show_plan(experiments: Experiments, sets: Sequence[tuple[str, Sequenc
     cost = f", cost at most {sum(known):.4f}" if len(known) == len(costs) else ", cost unknown (no prices are set)"
     files.tell(
         f"plan: {len(plans)} trials, about {calls} calls, {sent:,} tokens in, at most {answered:,} out{cost}. "
-        "What was asked before is not paid again; repairs and conflicts may add calls."
+        "What was asked before is not paid again; repairs may add calls."
     )
 
 

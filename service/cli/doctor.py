@@ -157,6 +157,9 @@ async def _prompts(settings: Settings) -> Finding:
     except PrecisError as error:
         needed = settings.base_url is not None or settings.endpoint_mode == "replay"
         return Finding("bad" if needed else "note", f"{text}. PRECIS_PROMPT is {settings.prompt}: {error.detail}")
+    if loaded.faults:
+        faults = " ".join(fault.detail for fault in loaded.faults)
+        return Finding("note", f"{text}. A draft does not load, and nothing else needs it: {faults}")
     return Finding("good", text)
 
 

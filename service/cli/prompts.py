@@ -1,8 +1,9 @@
-"""`precis prompts`: what versions there are and how they differ, and releasing, withdrawing and labelling them."""
+"""`precis prompts`, to read: what versions there are, what they say, how they differ, and what was done with them."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import click
 import msgspec
@@ -14,10 +15,9 @@ from service.adapters import library
 from service.cli import EXIT_FAILED
 from service.core import catalogue as of
 from service.core import prompt_diff
-from service.core.catalogue import Catalogue, Event
+from service.core.catalogue import Event
 from service.core.comparison import PromptDiff
-from service.core.errors import InvalidRequest, NotFound
-from service.core.prompt_names import reference as read
+from service.core.errors import NotFound
 from service.core.prompts import Template
 from service.core.types import Stage
 from service.rendering import prompts
@@ -26,49 +26,74 @@ from service.settings import Settings
 _STYLES = {"-": "red", "+": "green"}
 _NONE = "-"
 _SHORT = 12
+_COLUMNS = 100
+"""Of a line that does not go to a terminal."""
+_LEAST_COLUMNS = 20
+"""For the last column, however wide the others are."""
 
 
 # --- to read ---------------------------------------------------------------------------------------------------------
 
 
 def show_list(settings: Settings, *, as_json: bool) -> int:
-    """Print every version with its state, labels, date of release and change; returns the exit code."""
-    loaded = bootstrap.load_prompts(settings)
+    """Print every version with its state, labels, date of release and change; returns 1 where something is broken."""
+    loaded = _survey(settings)
     found = prompts.prompt_list(loaded.catalogue, drafts_too=True)
+    code = _say_faults(loaded)
     if as_json:
-        return _json(found)
+        return _json(found) or code
     rows = [
         (
             one.id,
-            one.state + ", latest" * one.latest + ", edited" * (one.dirty and one.state != "draft"),
+            _state(one, dev=loaded.catalogue.dev),
             ", ".join(one.labels) or _NONE,
             (one.released_at or _NONE).partition("T")[0],
-            f"{one.change} [withdrawn: {one.withdrawn}]" if one.withdrawn else one.change,
+            f"Withdrawn: {one.withdrawn.rstrip('.')}. {one.change}" if one.withdrawn else one.change,
         )
         for prompt in found.data
         for one in prompt.versions
     ]
     if rows:
-        _table([("VERSION", "STATE", "LABELS", "RELEASED", "CHANGE"), *rows])
-    else:
+        _table([("VERSION", "STATE", "LABELS", "RELEASED", "CHANGE"), *rows], columns=_columns())
+    elif not loaded.faults:
         click.echo(f"There are no prompts in {loaded.folder}.")
-    return 0
+    return code
+
+
+def _state(one: prompts.VersionEntry, *, dev: bool) -> str:
+    if one.state == "draft":
+        return "draft, used (--dev)" if dev else "draft, not used"
+    return one.state + ", latest" * one.latest + ", edited" * one.dirty
+
+
+def _survey(settings: Settings) -> library.Library:
+    """What loads of the configured folder, to look at it; raises BadPrompt and BadSettings."""
+    return library.survey(bootstrap.prompts_folder(settings), dev=settings.prompts_dev)
+
+
+def _say_faults(loaded: library.Library) -> int:
+    """Say on standard error what does not load; returns the exit code, 1 where there is such a thing."""
+    for fault in loaded.faults:
+        click.echo(f"precis: {fault.detail}", err=True)
+    return EXIT_FAILED if loaded.faults else 0
 
 
 def show(settings: Settings, reference: str, stage: Stage | None, *, as_json: bool) -> int:
-    """Print a version with its text, or one stage of it; returns the exit code.
+    """Print a version with its text, or one stage of it; returns the exit code, 1 where something else is broken.
 
     Raises:
         PrecisError: the reference means no version.
         NotFound: the version does not have that stage.
     """
-    catalogue = bootstrap.load_prompts(settings).catalogue
+    loaded = _survey(settings)
+    catalogue = loaded.catalogue
+    code = _say_faults(loaded)
     found = of.resolve(reference, catalogue, withdrawn_too=True)
     version = found.version
     if stage is not None and stage not in version.stages:
         raise NotFound(f"{version.id} has no stage {stage}. It has: {', '.join(version.stages)}.")
     if as_json:
-        return _json(prompts.version_detail(found, catalogue))
+        return _json(prompts.version_detail(found, catalogue)) or code
     listed = of.listed(version, catalogue)
     if stage is None:
         parent = "none" if version.front.parent is None else f"{version.front.name}@{version.front.parent}"
@@ -88,7 +113,7 @@ def show(settings: Settings, reference: str, stage: Stage | None, *, as_json: bo
     for name, template in version.stages.items():
         if stage in (None, name):
             _template(name, template)
-    return 0
+    return code
 
 
 def _template(stage: Stage, template: Template) -> None:
@@ -97,12 +122,14 @@ def _template(stage: Stage, template: Template) -> None:
 
 
 def diff(settings: Settings, first: str, second: str | None, *, as_json: bool) -> int:
-    """Print how a version differs from another, or from its parent; returns the exit code.
+    """Print how a version differs from another, or its parent; returns the exit code, 1 where another is broken.
 
     Raises:
         PrecisError: a reference means no version, or the one version has no parent.
     """
-    catalogue = bootstrap.load_prompts(settings).catalogue
+    loaded = _survey(settings)
+    catalogue = loaded.catalogue
+    code = _say_faults(loaded)
     a = of.resolve(first, catalogue, withdrawn_too=True).version
     if second is None:
         a, b = of.parent(a, catalogue), a
@@ -110,9 +137,9 @@ def diff(settings: Settings, first: str, second: str | None, *, as_json: bool) -
         b = of.resolve(second, catalogue, withdrawn_too=True).version
     found = prompt_diff.diff(a, b)
     if as_json:
-        return _json(found)
+        return _json(found) or code
     _print_diff(found)
-    return 0
+    return code
 
 
 def _print_diff(found: PromptDiff) -> None:
@@ -129,12 +156,15 @@ def _print_diff(found: PromptDiff) -> None:
 
 
 def verify(settings: Settings) -> int:
-    """Hold every released version against the lock; returns the exit code, 1 where one was edited and may be used.
+    """Hold every released version against the lock, and say all that is wrong; returns the exit code.
+
+    It is 1 where a service would not start, or a released version was edited. A draft that does not load, and is not
+    used, is a warning.
 
     Raises:
-        BadPrompt: one was edited, and may not be used; or the folder does not load.
+        BadPrompt: there is no folder, or the lock cannot be read.
     """
-    loaded = bootstrap.load_prompts(settings)
+    loaded = _survey(settings)
     catalogue = loaded.catalogue
     lock = library.read_lock(loaded.folder)
     for version in catalogue.released:
@@ -146,110 +176,78 @@ def verify(settings: Settings) -> int:
         click.echo(f"{version.id}  {version.digest}  {state}")
     for version in catalogue.drafts:
         click.echo(f"{version.id}  {version.digest}  draft{'' if catalogue.dev else ', not used'}")
-    if not catalogue.released and not catalogue.drafts:
+    if not (catalogue.released or catalogue.drafts or loaded.faults):
         click.echo(f"There are no prompts in {loaded.folder}.")
-    for line in _labels(catalogue):
+    for line in _labels(loaded):
         click.echo(line)
-    return EXIT_FAILED if any(version.dirty for version in catalogue.released) else 0
+    stops = [catalogue.dev or not fault.draft for fault in loaded.faults]
+    for stop, fault in zip(stops, loaded.faults, strict=True):
+        click.echo(f"{'precis' if stop else 'warning, a draft that is not used'}: {fault.detail}", err=True)
+    return EXIT_FAILED if any(stops) or any(version.dirty for version in catalogue.released) else 0
 
 
-def _labels(catalogue: Catalogue) -> Iterable[str]:
-    """Each label with its version, and whether the history knows of it."""
+def _labels(loaded: library.Library) -> Iterable[str]:
+    """Each label with its version, and whether the history knows of it, as far as it can be read."""
+    catalogue = loaded.catalogue
+    whole = not any(fault.file in library.DECIDED for fault in loaded.faults)
     last = {(event.prompt, event.label): event.to for event in catalogue.history if event.action == "label"}
     for name, labels in sorted(catalogue.labels.items()):
         for label, to in sorted(labels.items()):
-            known = last.get((name, label))
-            note = "" if known == to else "  (the history does not say so: it was set by hand)"
+            known = last.get((name, label)) == to or not whole
+            note = "" if known else "  (the history does not say so: it was set by hand)"
             yield f"{name}@{label}  is {name}@{to}{note}"
+    for (name, gone), before in sorted(last.items(), key=str):
+        if whole and before is not None and gone not in catalogue.labels.get(name, {}):
+            yield f"{name}@{gone}  is not set  (the history has it on {name}@{before}: it was removed by hand)"
 
 
 def history(settings: Settings, name: str | None, *, as_json: bool) -> int:
-    """Print what was done with versions, oldest first; returns the exit code. Raises NotFound for an unknown prompt."""
-    catalogue = bootstrap.load_prompts(settings).catalogue
+    """Print what was done with versions, oldest first; returns the exit code, 1 where something is broken.
+
+    Raises:
+        NotFound: there is no such prompt.
+    """
+    loaded = _survey(settings)
+    catalogue = loaded.catalogue
+    code = _say_faults(loaded)
     events: Sequence[Event] = catalogue.history
     if name is not None:
-        of.listing(name, catalogue, drafts_too=True)
+        of.check_prompt(name, catalogue)
         events = prompts.history(catalogue, name)
     if as_json:
-        return _json(events)
+        return _json(events) or code
     for event in events:
-        click.echo(f"{event.at}  {_in_words(event)}")
+        show_event(event)
     if not events:
         click.echo("The history is empty: nothing was released, withdrawn or labelled since it is kept.")
-    return 0
+    return code
+
+
+def show_event(event: Event) -> None:
+    """Print what was done, and below it why, in lines that fit."""
+    click.echo(f"{event.at}  {_in_words(event)}")
+    because = event.because
+    reasons = [f"why: {event.why}"] if event.why else []
+    if because is not None:
+        outcome = f", gate: {because.outcome}" if because.outcome else ""
+        reasons.append(f"because: {because.name} {because.sha256[:_SHORT]}{outcome}")
+        reasons += [because.sentence] if because.sentence else []
+    for reason in reasons:
+        wrapped = textwrap.wrap(
+            reason, _columns(), initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+        )
+        for line in wrapped:
+            click.echo(line)
 
 
 def _in_words(event: Event) -> str:
-    version = f"{event.prompt}@{event.to if event.to is not None else event.from_}"
-    if event.action == "label":
-        before = "" if event.from_ is None else f", it was {event.prompt}@{event.from_}"
-        said = f"{event.prompt}@{event.label} is {version}{before}"
-    else:
-        said = f"{version} {'released' if event.action == 'release' else 'withdrawn'}"
-    because = event.because
-    reasons = [event.why] if event.why else []
-    if because is not None:
-        outcome = f" (gate: {because.outcome})" if because.outcome else ""
-        sentence = f": {because.sentence}" if because.sentence else ""
-        reasons.append(f"{because.name} {because.sha256[:_SHORT]}{sentence}{outcome}")
-    return f"{said}. {'; '.join(reasons)}" if reasons else said
-
-
-# --- to change -------------------------------------------------------------------------------------------------------
-
-
-def release(settings: Settings, reference: str) -> int:
-    """Add a draft to the lock, from when on it may not change.
-
-    Raises:
-        InvalidRequest: the reference names no version, or one that is released already.
-        NotFound: there is no such draft.
-    """
-    wanted = read(reference)
-    if wanted.version is None:
-        raise InvalidRequest(f"Say which version of {wanted.name}, such as {wanted.name}@1.")
-    loaded = library.load(bootstrap.prompts_folder(settings))
-    key = (wanted.name, wanted.version)
-    if any((version.front.name, version.front.version) == key for version in loaded.released):
-        raise InvalidRequest(f"{reference} is released already; a change of it is a new version.")
-    named = [version for version in loaded.drafts if (version.front.name, version.front.version) == key]
-    if not named or not named[0].digest.startswith(wanted.dirty or ""):
-        drafts = ", ".join(version.id for version in loaded.drafts) or "none"
-        raise NotFound(f"There is no draft {reference} in {loaded.folder}. Drafts there: {drafts}.")
-    library.release(loaded.folder, named[0])
-    name = f"{wanted.name}@{wanted.version}"
-    click.echo(f"{name} is released with the digest {named[0].digest}. It may not change any more.")
-    return 0
-
-
-def withdraw(settings: Settings, reference: str, why: str) -> int:
-    """Withdraw a released version: it takes no new summaries, and stays readable. Raises PrecisError."""
-    _check_named(reference)
-    event = library.withdraw(bootstrap.prompts_folder(settings), reference, why)
-    click.echo(f"{event.prompt}@{event.from_} is withdrawn. It takes no new summaries, and stays readable.")
-    return 0
-
-
-def label(settings: Settings, reference: str, name: str, why: str | None, because: Path | None) -> int:
-    """Move a label to a version, for a reason that goes into the history. Raises PrecisError."""
-    if why is None and because is None:
-        raise click.UsageError("Say why: --why TEXT, or --because FILE, such as a comparison in JSON.")
-    _check_named(reference)
-    report = library.evidence(because) if because else None
-    event = library.label(bootstrap.prompts_folder(settings), reference, name, why=why, because=report)
-    if event is None:
-        click.echo(f"{reference} has the label {name} already.")
-        return 0
-    click.echo(_in_words(event))
-    click.echo("A service that is running knows of it once it is started again.")
-    return 0
-
-
-def _check_named(reference: str) -> None:
-    """What is changed is named by more than the prompt, whose latest version is another one tomorrow."""
-    wanted = read(reference)
-    if (wanted.version, wanted.digest, wanted.label) == (None, None, None):
-        raise InvalidRequest(f"Say which version of {wanted.name}, such as {wanted.name}@1.")
+    if event.action != "label":
+        done = "released" if event.action == "release" else "withdrawn"
+        return f"{event.prompt}@{event.to if event.to is not None else event.from_} {done}"
+    if event.to is None:
+        return f"{event.prompt}@{event.label} removed, it was {event.prompt}@{event.from_}"
+    before = "" if event.from_ is None else f", it was {event.prompt}@{event.from_}"
+    return f"{event.prompt}@{event.label} is {event.prompt}@{event.to}{before}"
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -262,9 +260,19 @@ def _json(value: object) -> int:
     return 0
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> None:
-    """Columns beside one another; the last one as long as it is."""
+def _columns() -> int:
+    """Of a line: the terminal's, or where there is none a hundred."""
+    return shutil.get_terminal_size((_COLUMNS, 0)).columns if sys.stdout.isatty() else _COLUMNS
+
+
+def _table(rows: Sequence[tuple[str, ...]], *, columns: int | None = None) -> None:
+    """Columns beside one another; the last one as long as it is, or cut to what is left of a line."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)]
-        click.echo("  ".join([*cells, row[-1]]).rstrip())
+        last = row[-1]
+        if columns is not None:
+            text = Text(" ".join(last.split()))
+            text.truncate(max(columns - sum(widths) - 2 * len(widths), _LEAST_COLUMNS), overflow="ellipsis")
+            last = text.plain
+        click.echo("  ".join([*cells, last]).rstrip())

@@ -77,7 +77,7 @@ def run_verify(context: click.Context, dev: bool) -> int:
 @click.pass_context
 def run_release(context: click.Context, reference: str) -> int:
     """Release a draft: from then on it may not change."""
-    from service.cli import prompts as command
+    from service.cli import prompts_changing as command
 
     return command.release(_settings(context), reference)
 
@@ -88,7 +88,7 @@ def run_release(context: click.Context, reference: str) -> int:
 @click.pass_context
 def run_withdraw(context: click.Context, reference: str, why: str) -> int:
     """Withdraw a version: it takes no new summaries, and stays readable."""
-    from service.cli import prompts as command
+    from service.cli import prompts_changing as command
 
     return command.withdraw(_settings(context), reference, why)
 
@@ -101,14 +101,28 @@ def run_withdraw(context: click.Context, reference: str, why: str) -> int:
     "--because",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What shows it, such as a comparison in JSON; its digest is kept.",
+    help="What shows it, such as a comparison in JSON that has the version; its digest is kept.",
 )
+@click.option("--new", is_flag=True, help="The label is a new one, however close it is to another.")
+@click.option("--remove", is_flag=True, help="Remove the label: NAME LABEL --remove --why TEXT.")
 @click.pass_context
-def run_label(context: click.Context, reference: str, label: str, why: str | None, because: Path | None) -> int:
-    """Move a label, such as production, to a released version."""
-    from service.cli import prompts as command
+def run_label(
+    context: click.Context,
+    reference: str,
+    label: str,
+    why: str | None,
+    because: Path | None,
+    new: bool,
+    remove: bool,
+) -> int:
+    """Move a label, such as production, to a released version, or remove it."""
+    from service.cli import prompts_changing as command
 
-    return command.label(_settings(context), reference, label, why, because)
+    if remove and (because or new):
+        raise click.UsageError("--remove takes --why TEXT, and neither --because nor --new.")
+    if remove:
+        return command.remove(_settings(context), reference, label, why=why)
+    return command.label(_settings(context), reference, label, why=why, because=because, new=new)
 
 
 @prompts_group.command("history")

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from service.core import names, stated
+from service.core import names
+from service.core.beside import Near, near
 from service.core.lexicon import FUNCTION_WORDS, MODALS, NUMBER_WORDS, QUANTIFIERS, Token, content, tokenise
-from service.core.stated import Near
 from service.core.subjects import Forms
 from service.core.types import EntityType, SummaryResult, Value
 
@@ -17,12 +17,18 @@ _TIMES = frozenset(
     thursday friday saturday sunday i
     """.split()
 )
-_OPENERS = FUNCTION_WORDS | QUANTIFIERS | NUMBER_WORDS | MODALS | {"another", "according", "following", "unlike"}
+_OPENERS = (
+    FUNCTION_WORDS
+    | QUANTIFIERS
+    | NUMBER_WORDS
+    | MODALS
+    | frozenset("another according following unlike yesterday today tomorrow tonight later earlier meanwhile".split())
+)
 """Words with which a sentence opens, and no name does."""
 _JOINT = re.compile(r"[ -]")
 _AFTER_INITIAL = re.compile(r"\.? ?")
 _POSSESSIVE = re.compile(r"['’]s?$")
-_COMMON = re.compile(r"(?:s|ing|ed|ly|tion|ment|ness|ity|less|like|most)$")
+_COMMON = re.compile(r"(?:s|ing|ed|tion|ment|ness|ity|less|like|most)$")
 """Endings that names seldom have, and that other words with which a sentence opens often do."""
 _AFTER_NAMES = frozenset({"jr", "sr", "ii", "iii"})
 _FULL = 2
@@ -36,6 +42,7 @@ class Name(Value, frozen=True, kw_only=True):
     """Without case, titles and possessives."""
     entities: frozenset[str]
     """Of the summaries, those of which it holds a form."""
+    at: int
     near: Near
     first: bool
     """Whether it begins the claim."""
@@ -104,16 +111,17 @@ def called(text: str, about: Known) -> tuple[Name, ...]:
         shown = _POSSESSIVE.sub("", text[start:end])
         entities = frozenset(about.forms.within(shown))
         words = _words(names.readings(shown, "person")[0])
-        # "Retired" in "Retired NASA astronaut" is no part of the name.
         if run[0].opens and len(words) > 1 and not (words in about.whole or _plain(run[0]) in about.inside):
-            words = words[1:] if words[1:] in about.whole or not entities else words
+            # "Retired" in "Retired NASA astronaut" is no part of the name.
+            words = words[1:] if entities or _COMMON.search(words[0]) else words
         found.append(
             Name(
                 shown=shown,
                 words=words,
                 entities=entities,
-                near=stated.near(text, start, start + len(shown)),
-                first=not content(text[:start]),
+                at=start,
+                near=near(text, start, start + len(shown)),
+                first=not found and not content(text[:start]),
             )
         )
     return tuple(found)
@@ -163,7 +171,7 @@ class Naming(NamedTuple):
     """A claim as far as names go."""
 
     names: Sequence[Name]
-    text: str
+    tokens: Sequence[Token]
     quotes: str
     """What it rests on."""
 
@@ -180,9 +188,7 @@ def differing(one: Naming, other: Naming, about: Known, *, alike: bool) -> list[
         alike: whether the claims have most of their words in common, so that the only name that each has alone stands
             for the other's.
     """
-    ours, theirs = (
-        [name for name in mine.names if not _stands(name, its, about)] for mine, its in ((one, other), (other, one))
-    )
+    ours, theirs = missing(one, other, about), missing(other, one, about)
     held = [frozenset(map(_plain, tokenise(naming.quotes))) for naming in (one, other)]
     found = [
         (a, b)
@@ -200,9 +206,14 @@ def differing(one: Naming, other: Naming, about: Known, *, alike: bool) -> list[
     return list(dict.fromkeys((*found, *also)))
 
 
+def missing(one: Naming, other: Naming, about: Known) -> list[Name]:
+    """Names of a claim that another does not have, in whatever form."""
+    return [name for name in one.names if not _stands(name, other, about)]
+
+
 def _stands(name: Name, within: Naming, about: Known) -> bool:
     """Whether a claim has a name too: its last word, another form of it, or its initials."""
-    tokens = tokenise(within.text)
+    tokens = within.tokens
     last = next((word for word in reversed(name.words) if word not in _AFTER_NAMES), None)
     if last is None or any(_plain(token) == last for token in tokens):
         return True
@@ -232,7 +243,7 @@ def _in_one_place(one: Name, other: Name, *, told: bool, only: bool) -> bool:
 def _share_a_surname(a: Name, b: Name, one: Naming, other: Naming, about: Known) -> bool:
     """Whether two full names end alike and begin otherwise, neither claim having the other's."""
     ours, theirs = (tuple(word for word in name.words if word not in _AFTER_NAMES) for name in (a, b))
-    if min(len(ours), len(theirs)) < _FULL or ours[-1] != theirs[-1]:
+    if min(len(ours), len(theirs)) < _FULL or ours[-1] != theirs[-1] or set(ours[:-1]) & set(theirs[:-1]):
         return False
     if ours[0].startswith(theirs[0]) or theirs[0].startswith(ours[0]):  # as an initial does
         return False

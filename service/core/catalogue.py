@@ -34,17 +34,17 @@ class Because(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Event(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something that was done with a version: it was released or withdrawn, or a label was moved to it."""
+    """Something that was done with a version: released, withdrawn, or a label moved to it or taken off it."""
 
     at: Moment
     action: Action
     prompt: str
     label: str | None = None
-    """The one that was moved."""
+    """The one that was moved or removed."""
     from_: int | None = msgspec.field(name="from", default=None)
     """The version that was withdrawn, or that had the label before."""
     to: int | None = None
-    """The version that was released, or that has the label since."""
+    """The version that was released, or that has the label since; none where the label was removed."""
     why: str | None = None
     because: Because | None = None
 
@@ -64,6 +64,8 @@ class Catalogue(Value, frozen=True, kw_only=True):
     """Oldest first; what was done before it was kept is not in it."""
     dev: bool = False
     """Whether drafts and edited versions may be used."""
+    broken: dict[str, dict[int, State]] = msgspec.field(default_factory=dict)
+    """What there is of each version that does not load: a draft, or one that is released."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -159,6 +161,8 @@ def _find(asked: Reference, catalogue: Catalogue) -> PromptVersion:
         number = labels[asked.label]
     if number is None:
         highest = latest(asked.name, catalogue)
+        if highest is None and (higher := _broken_latest(asked.name, catalogue)) is not None:
+            raise NotFound(_does_not_load(asked.name, higher, "released"))
         if highest is None:
             raise NotFound(
                 f"{asked.name} has no released version that is not withdrawn. There are: {_there(named)}. Name a "
@@ -166,6 +170,9 @@ def _find(asked: Reference, catalogue: Catalogue) -> PromptVersion:
             )
         return highest
     found = next((version for version in named if version.front.version == number), None)
+    state = catalogue.broken.get(asked.name, {}).get(number)
+    if found is None and state is not None:
+        raise NotFound(_does_not_load(asked.name, number, state))
     if found is None:
         raise NotFound(_missing(asked, named, catalogue))
     if asked.dirty is not None and not found.digest.startswith(asked.dirty):
@@ -177,10 +184,22 @@ def _named(name: str, catalogue: Catalogue) -> list[PromptVersion]:
     """The versions of a prompt that may be used; raises NotFound where there is no such prompt."""
     named = [version for version in catalogue.usable if version.front.name == name]
     drafts = [draft for draft in catalogue.drafts if draft.front.name == name]
-    if not named and not drafts:
-        there = ", ".join(catalogue.names[:_MOST_LISTED]) or "none"
-        raise NotFound(f"There is no prompt {shown(name)}. {_near(name[:SHOWN], catalogue.names)}There are: {there}.")
+    if not named and not drafts and name not in catalogue.broken:
+        raise _no_prompt(name, catalogue.names)
     return named
+
+
+def check_prompt(name: str, catalogue: Catalogue) -> None:
+    """Raise NotFound where there is no version of a prompt, not even a draft, with the prompts there are."""
+    drafts = {draft.front.name for draft in catalogue.drafts}
+    names = sorted({*catalogue.names, *drafts, *catalogue.broken})
+    if name not in names:
+        raise _no_prompt(name, names)
+
+
+def _no_prompt(name: str, names: Sequence[str]) -> NotFound:
+    there = ", ".join(names[:_MOST_LISTED]) or "none"
+    return NotFound(f"There is no prompt {shown(name)}. {_near(name[:SHOWN], names)}There are: {there}.")
 
 
 def _by_digest(asked: Reference, named: Sequence[PromptVersion]) -> PromptVersion:
@@ -206,6 +225,11 @@ def _missing(asked: Reference, named: Sequence[PromptVersion], catalogue: Catalo
     return f"There is no released prompt {asked}. There are: {_there(named)}."
 
 
+def _does_not_load(name: str, number: int, state: State) -> str:
+    what = "a draft that" if state == "draft" else f"{state}, and"
+    return f"{name}@{number} is {what} does not load. `precis prompts verify` says why."
+
+
 def _instead(name: str, catalogue: Catalogue) -> str:
     highest = latest(name, catalogue)
     return f"Use {highest.id} instead." if highest else "No other version of it is released."
@@ -228,13 +252,29 @@ def _near(text: str, known: Iterable[str]) -> str:
 
 
 def latest(name: str, catalogue: Catalogue) -> PromptVersion | None:
-    """The highest released version of a prompt that is not withdrawn; None where there is none."""
-    found = [
+    """The highest released version of a prompt that is not withdrawn; None where there is none, or it does not load."""
+    if _broken_latest(name, catalogue) is not None:
+        return None
+    return max(_standing(name, catalogue), key=lambda version: version.front.version, default=None)
+
+
+def _standing(name: str, catalogue: Catalogue) -> list[PromptVersion]:
+    """The released versions that load and are not withdrawn."""
+    return [
         version
         for version in catalogue.released
         if version.front.name == name and _why_withdrawn(version, catalogue) is None
     ]
-    return max(found, key=lambda version: version.front.version, default=None)
+
+
+def _broken_latest(name: str, catalogue: Catalogue) -> int | None:
+    """The number of the latest version where it does not load."""
+    gone = catalogue.withdrawn.get(name, {})
+    broken = [
+        number for number, state in catalogue.broken.get(name, {}).items() if state == "released" and number not in gone
+    ]
+    highest = max(broken, default=0)
+    return highest if all(one.front.version < highest for one in _standing(name, catalogue)) and broken else None
 
 
 def parent(version: PromptVersion, catalogue: Catalogue) -> PromptVersion:
@@ -276,7 +316,7 @@ def listing(name: str, catalogue: Catalogue, *, drafts_too: bool = False) -> tup
     named = _named(name, catalogue)
     if drafts_too and not catalogue.dev:
         named = [*named, *(draft for draft in catalogue.drafts if draft.front.name == name)]
-    if not named:
+    if not named and not (drafts_too and name in catalogue.broken):
         raise NotFound(
             f"{name} has drafts only, and they are not used. Release one with `precis prompts release {name}@N`, or "
             "try it with --dev (PRECIS_PROMPTS_DEV=true)."

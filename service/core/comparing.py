@@ -3,16 +3,15 @@
 Gather, then decide: nothing here asks a model, reads a file or knows the time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from service.core import ledger, scoring, statistics
+from service.core.comparable import differences, notes
 from service.core.comparison import (
     COMPARISON_VERSION,
     ComparedVersion,
     Comparison,
-    Difference,
-    DifferenceCode,
     DocumentSet,
     Experiment,
     LedgerCounts,
@@ -20,7 +19,6 @@ from service.core.comparison import (
     PairComparison,
     PairVerdict,
     PromptDiff,
-    SetComparison,
     Trial,
 )
 from service.core.errors import FieldError, InvalidRequest
@@ -67,11 +65,8 @@ def compare(
         if trial.result is not None
     }
     runs = [_run(version, trials, evaluations) for version in versions]
-    noise = _noise(runs)
-    carried = _carried(sets, runs)
-    pairs = tuple(
-        _pair(one, other, sets, material, noise=noise, carried=carried, primary=primary) for one, other in _pairs(runs)
-    )
+    around = _Around(noise=_noise(runs), carried=_carried(sets, runs), primary=primary, diffs=diffs)
+    pairs = tuple(_pair(one, other, sets, material, around=around) for one, other in _pairs(runs))
     first, last = runs[0], runs[-1]
     repetitions = 1 + max((trial.repetition for trial in trials), default=0)
     return Comparison(
@@ -84,7 +79,14 @@ def compare(
         sets=sets,
         trials=tuple(trials),
         pairs=pairs,
-        gate=gate(pairs[0], (*first.trials, *last.trials), 2 * len(sets) * repetitions, experiment.rules),
+        gate=gate(
+            pairs[0],
+            (*first.trials, *last.trials),
+            2 * len(sets) * repetitions,
+            experiment.rules,
+            primary=primary,
+            names={one.id: one.name for one in sets},
+        ),
         prompt_diffs=tuple(diffs[pair.a, pair.b] for pair in pairs if (pair.a, pair.b) in diffs),
     )
 
@@ -153,25 +155,26 @@ def _carried(sets: Sequence[DocumentSet], runs: Sequence[Run]) -> Carried:
     return found
 
 
-def _pair(
-    a: Run,
-    b: Run,
-    sets: Sequence[DocumentSet],
-    material: Material,
-    *,
-    noise: _Noise,
-    carried: Carried,
-    primary: str,
-) -> PairComparison:
-    differences = _differences(a, b)
-    compared = [compare_set(one, a, b, material, carried) for one in sets]
+class _Around(Value, frozen=True, kw_only=True):
+    """What holds for every pair."""
+
+    noise: _Noise
+    carried: Carried
+    primary: str
+    diffs: Mapping[tuple[str, str], PromptDiff]
+
+
+def _pair(a: Run, b: Run, sets: Sequence[DocumentSet], material: Material, *, around: _Around) -> PairComparison:
+    noise, primary = around.noise, around.primary
+    different = differences(a, b)
+    compared = [compare_set(one, a, b, material, around.carried) for one in sets]
     metrics = (
-        *scoring.rows(a.values, b.values, primary=primary, noise=noise.by_metric, comparable=not differences),
+        *scoring.rows(a.values, b.values, primary=primary, noise=noise.by_metric, comparable=not different),
         *scoring.latency_rows(a.trials, b.trials),
     )
     counts = sum((one.counts for one in compared), LedgerCounts())
     row = next(row for row in metrics if row.name == primary)
-    verdict: PairVerdict = "not_comparable" if differences else row.verdict or "too_few_documents"
+    verdict: PairVerdict = "not_comparable" if different else row.verdict or "too_few_documents"
     changes = [change for one in compared for change in ledger.changed(one.ledger)]
     said = ledger.sentence(a.version.id, b.version.id, counts, changes)
     return PairComparison(
@@ -179,8 +182,16 @@ def _pair(
         b=b.version.id,
         sentence=f"{said}. {_proved(row, verdict)}",
         verdict=verdict,
-        differences=differences,
-        notes=tuple(_notes(a, b, compared, noise)),
+        differences=different,
+        notes=tuple(
+            notes(
+                a,
+                b,
+                compared,
+                repetitions=noise.repetitions,
+                diff=around.diffs.get((a.version.id, b.version.id)),
+            )
+        ),
         counts=counts,
         metrics=metrics,
         sets=tuple(sorted(compared, key=lambda one: ("failed" not in one.tags, -one.loss))),
@@ -195,74 +206,3 @@ def _proved(row: MetricRow, verdict: PairVerdict) -> str:
         return f"{row.name}: no document set has it in both; {words}."
     times = f"{row.n} document set{'s' * (row.n != 1)}"
     return f"{row.name} {row.a:.2f} → {row.b:.2f} over {times}: {words}."
-
-
-def _differences(a: Run, b: Run) -> tuple[Difference, ...]:
-    """What the two differ in beside their prompts."""
-    ours, theirs = ([trial.result for trial in run.trials if trial.result] for run in (a, b))
-    found: list[Difference] = []
-
-    def differ(code: DifferenceCode, what: str, one: Iterable[str], other: Iterable[str]) -> None:
-        left, right = sorted(set(one)), sorted(set(other))
-        if left != right:
-            ones, others = (", ".join(some) or "none" for some in (left, right))
-            detail = f"{what}: {ones} in {a.version.id}, {others} in {b.version.id}."
-            found.append(Difference(code=code, detail=detail))
-
-    for run in (a, b):
-        if run.version.prompt and run.version.prompt.dirty:
-            detail = f"{run.version.id} was not released, so what it said cannot be had again. Release it."
-            found.append(Difference(code="dirty", detail=detail))
-    both = bool(ours and theirs)
-    if {trial.set for trial in a.trials} != {trial.set for trial in b.trials}:
-        differ("documents", "Document sets", (t.set for t in a.trials), (t.set for t in b.trials))
-    if both:
-        differ("engine", "Written by", (r.engine for r in ours), (r.engine for r in theirs))
-        models = [[r.manifest.model or "no model" for r in some] for some in (ours, theirs)]
-        if not any(one.code == "engine" for one in found):
-            differ("model", "Model that answered", *models)
-        options = [[_options(r) for r in some] for some in (ours, theirs)]
-        differ("parameters", "Options", *options)
-        for code, parts in _PARTS.items():
-            versions = [[_part_versions(r, parts) for r in some] for some in (ours, theirs)]
-            differ(code, f"Version of {' and '.join(parts)}", *versions)
-    return tuple(found)
-
-
-_PARTS: Mapping[DifferenceCode, tuple[str, ...]] = {
-    "chunker": ("sentences", "masking", "chunker"),
-    "grounding": ("grounding",),
-}
-
-
-def _options(result: SummaryResult) -> str:
-    options = result.manifest.parameters
-    set_ = [f"{name} {value}" for name in options.__struct_fields__ if (value := getattr(options, name)) is not None]
-    return ", ".join(set_)
-
-
-def _part_versions(result: SummaryResult, parts: Sequence[str]) -> str:
-    return ", ".join(f"{part} {result.manifest.versions.get(part, 'unknown')}" for part in parts)
-
-
-def _notes(a: Run, b: Run, compared: Sequence[SetComparison], noise: _Noise) -> Iterable[str]:
-    for run in (a, b):
-        failed = sum(trial.result is None for trial in run.trials)
-        if failed:
-            yield f"{failed} of {len(run.trials)} trials of {run.version.id} failed; their documents are in no average."
-        if run.version.withdrawn is not None:
-            yield f"{run.version.id} is withdrawn: {run.version.withdrawn}"
-    if a.version.output != b.version.output and a.version.output and b.version.output:
-        yield (
-            f"The contracts of the replies differ, {a.version.output} and {b.version.output}: compared is what both "
-            "have, key points with their evidence."
-        )
-    for one, other in ((a, b), (b, a)):
-        for stage in one.version.stages:
-            if other.version.stages and stage not in other.version.stages:
-                yield f"{one.version.id} has a {stage} stage and {other.version.id} has none."
-    unmatched = [one.set for one in compared if one.a is None or one.b is None]
-    if unmatched:
-        yield f"Without a result on both sides: {', '.join(unmatched)}."
-    if noise.repetitions == 0:
-        yield "noise: unmeasured. Each version was asked once, so how far it differs from itself is not known."

@@ -135,7 +135,7 @@ class Change(Value, frozen=True, kw_only=True):
 
 
 class LedgerEntry(Value, frozen=True, kw_only=True):
-    """A pair of claims, or one that has no counterpart."""
+    """A pair of claims, or one that has no counterpart. A claim that says what two say may stand in two entries."""
 
     label: EntryLabel
     a: str | None
@@ -145,6 +145,9 @@ class LedgerEntry(Value, frozen=True, kw_only=True):
     """How the two were found to be one."""
     score: float | None = None
     changes: tuple[Change, ...] = ()
+    only_a: tuple[str, ...] = ()
+    """Numbers, dates and names of a pair that only the first claim has: to say less is no change, and is shown."""
+    only_b: tuple[str, ...] = ()
     weight: float = 0.0
     """Of a claim that was gained or lost, or of the weightier one of a pair: at least MATERIAL where it matters."""
     reasons: tuple[WeightReason, ...] = ()
@@ -192,6 +195,8 @@ class Strip(Value, frozen=True, kw_only=True):
     document: str
     """SHA-256 of its text."""
     sentences: tuple[Cited, ...]
+    spans: tuple[tuple[int, int], ...] = ()
+    """Where each of the sentences stands: start and end, in code points."""
 
 
 class SetComparison(Value, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 It fails closed: what was not measured is never a pass.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import get_args
 
@@ -24,7 +24,15 @@ _SHOWN = 5
 """Of what a rule found, how many are named."""
 
 
-def gate(pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Rules) -> GateResult:
+def gate(
+    pair: PairComparison,
+    trials: Sequence[Trial],
+    expected: int,
+    rules: Rules,
+    *,
+    primary: str,
+    names: Mapping[str, str],
+) -> GateResult:
     """Hold the second version of a pair against every rule.
 
     Args:
@@ -32,6 +40,8 @@ def gate(pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Ru
         trials: of both, those that failed too.
         expected: how many trials there have to be of both together.
         rules: what is asked for beside the standing rules.
+        primary: the metric that the comparison is about.
+        names: of the document sets, by their ids.
 
     Raises:
         ValueError: a margin is of no metric that is judged.
@@ -40,31 +50,58 @@ def gate(pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Ru
         raise ValueError(
             f"no metric that is judged: {', '.join(sorted(unknown))}; there are {', '.join(sorted(JUDGED))}"
         )
-    reasons = tuple(_reasons(pair, trials, expected, rules))
+    reasons = tuple(_reasons(pair, trials, expected, rules, primary=primary, names=names))
     worst = min((reason.outcome for reason in reasons), key=_WORST_FIRST.index)
     return GateResult(a=pair.a, b=pair.b, outcome=worst, reasons=reasons)
 
 
-def _reasons(pair: PairComparison, trials: Sequence[Trial], expected: int, rules: Rules) -> Iterator[GateReason]:
+def _reasons(
+    pair: PairComparison,
+    trials: Sequence[Trial],
+    expected: int,
+    rules: Rules,
+    *,
+    primary: str,
+    names: Mapping[str, str],
+) -> Iterator[GateReason]:
     yield _rule(
         "comparable",
         [one.detail for one in pair.differences],
         "Same documents, model, parameters and pipeline.",
         otherwise="not_comparable",
     )
-    yield _rule("trials", _failed(trials, expected), f"All {len(trials)} trials have a result.")
+    yield _rule("trials", _failed(trials, expected, names), f"All {len(trials)} trials have a result.")
     if any(one.facts for one in pair.sets) or _has(pair, "must_recall"):
-        lost = [f"{fact.id}: {fact.text}" for one in pair.sets for fact in one.facts if fact.covered_by == "a"]
+        lost = [
+            f"{fact.id}: {fact.text.rstrip('.')}" for one in pair.sets for fact in one.facts if fact.covered_by == "a"
+        ]
         yield _rule("reference_facts", lost, "No fact of a reference that was covered is lost.")
     unsupported = [f"{one.kind}: {one.detail}" for found in pair.sets for one in found.unsupported]
     yield _rule("unsupported", unsupported, "No new quote that stands nowhere, and no new number without support.")
-    regressed = [_regressed(one) for one in pair.sets if "regressed" in one.tags]
+    regressed = [_regressed(one, names) for one in pair.sets if "regressed" in one.tags]
     yield _rule("documents", regressed, "No document set lost a claim that matters.")
     worse = [f"{row.name} {row.a:.3f} → {row.b:.3f}" for row in pair.metrics if row.verdict == "worse"]
-    yield _rule("metrics", worse, "No metric is worse by more than chance and noise.")
+    yield _rule("metrics", worse, _none_worse(pair))
+    yield from _primary(pair, primary)
     for name, margin in rules.margins.items():
         yield _margin(pair, name, margin)
     yield from _budgets(pair, trials, rules)
+
+
+def _none_worse(pair: PairComparison) -> str:
+    """That no metric is worse; and where that could not have been shown, so much."""
+    shown = {row.verdict for row in pair.metrics} - {None}
+    if shown <= {"too_few_documents"}:
+        most = max((row.n for row in pair.metrics), default=0)
+        return f"No metric is worse, and {most} document set{'s' * (most != 1)} could not have shown that one is."
+    return "No metric is worse by more than chance and noise."
+
+
+def _primary(pair: PairComparison, primary: str) -> Iterator[GateReason]:
+    """What the comparison is about has to have been measured."""
+    if not _has(pair, primary):
+        detail = f"{primary} is what the comparison is about, and no document set has it in both versions."
+        yield GateReason(rule="primary_metric", outcome="inconclusive", detail=detail)
 
 
 def _rule(name: str, found: Sequence[str], passed: str, *, otherwise: Outcome = "regression") -> GateReason:
@@ -74,9 +111,9 @@ def _rule(name: str, found: Sequence[str], passed: str, *, otherwise: Outcome = 
     return GateReason(rule=name, outcome=otherwise, detail="; ".join(found[:_SHOWN]) + more)
 
 
-def _failed(trials: Sequence[Trial], expected: int) -> list[str]:
+def _failed(trials: Sequence[Trial], expected: int, names: Mapping[str, str]) -> list[str]:
     failed = [
-        f"{trial.version} on {trial.set}: {trial.failure.title if trial.failure else 'no result'}"
+        f"{trial.version} on {names.get(trial.set, trial.set)}: {trial.failure.title if trial.failure else 'no result'}"
         for trial in trials
         if trial.result is None
     ]
@@ -88,17 +125,20 @@ def _has(pair: PairComparison, metric: str) -> bool:
     return any(row.name == metric and row.n for row in pair.metrics)
 
 
-def _regressed(one: SetComparison) -> str:
+def _regressed(one: SetComparison, names: Mapping[str, str]) -> str:
     material = one.counts.lost_material
     facts = sum(fact.covered_by == "a" for fact in one.facts)
     found = [
-        f"{number} {noun}{'s' * (number != 1)} lost"
-        for number, noun in ((material, "claim that matters"), (facts, "reference fact"))
+        f"{number} {noun} lost"
+        for number, noun in (
+            (material, "claim that matters" if material == 1 else "claims that matter"),
+            (facts, "reference fact" if facts == 1 else "reference facts"),
+        )
         if number
     ]
     if one.unsupported:
         found.append(f"{len(one.unsupported)} unsupported")
-    return f"{one.set}: {', '.join(found)}".replace("claim that matterss", "claims that matter")
+    return f"{names.get(one.set, one.set)}: {', '.join(found)}"
 
 
 def _margin(pair: PairComparison, name: str, margin: float) -> GateReason:

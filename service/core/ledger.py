@@ -11,9 +11,10 @@ from itertools import combinations
 from service.core import pairing
 from service.core.called import Known, known
 from service.core.comparison import Change, ChangeKind, EntryLabel, LedgerCounts, LedgerEntry, WeightReason
-from service.core.differences import KINDS, VALUES, Differences, Reading, differences, read
+from service.core.differences import KINDS, VALUES, Differences, differences, lacking
 from service.core.lexicon import tokenise
 from service.core.pairing import Pair
+from service.core.reading import Reading, read
 from service.core.types import SummaryResult, Value
 
 MATERIAL = 1.0
@@ -66,14 +67,12 @@ def ledger(
     Raises:
         InvalidRequest: a claim cites what is no place in its documents.
     """
-    names = known((a, b))
-    sides = tuple(
-        _weighed(result, names, carried or {}, versions, lead or {})
-        for result, carried in ((a, carried_a), (b, carried_b))
-    )
-    places = pairing.places(a, b)
+    pairs, places, names = pairing.pairs(a, b), pairing.places(a, b), known((a, b))
+    sides = [
+        _weighed(result, names, counted or {}, versions, lead or {})
+        for result, counted in ((a, carried_a), (b, carried_b))
+    ]
     found: list[tuple[tuple[int, ...], LedgerEntry]] = []
-    pairs = pairing.pairs(a, b)
     for pair in pairs:
         place = min(places[0][pair.a], places[1][pair.b])
         found.append(((*place, 0, pair.a), _pair(pair, sides[0][pair.a], sides[1][pair.b], names)))
@@ -140,9 +139,17 @@ def _pair(pair: Pair, one: _Weighed, other: _Weighed, names: Known) -> LedgerEnt
         by=pair.by,
         score=pair.score,
         changes=found.changes,
+        only_a=_only(one.reading, other.reading, names, found.changes),
+        only_b=_only(other.reading, one.reading, names, found.changes),
         weight=heavier.weight,
         reasons=heavier.reasons,
     )
+
+
+def _only(one: Reading, other: Reading, names: Known, changes: Sequence[Change]) -> tuple[str, ...]:
+    """What one claim of a pair states and the other does not, but for what is told as a change."""
+    told = " ".join(f"{change.a} {change.b}" for change in changes)
+    return tuple(value for value in lacking(one, other, names) if value not in told)
 
 
 def _differences(pair: Pair, one: Reading, other: Reading, names: Known) -> Differences:

@@ -14,12 +14,10 @@ APART_LEAST = 0.5
 """Text score from which on claims that cite nothing in common are one."""
 CROSSED_LEAST = 0.5
 """Text score that two pairs have to gain together to be exchanged."""
-
-_NOWHERE = (10**9, 0)
-
-
 WITHIN_CITED, WITHIN_WORDS = 0.8, 0.75
 """How much of what a claim cites, and of its words, a claim of the other summary holds that says it too."""
+
+_NOWHERE = (10**9, 0)
 
 
 class Pair(Value, frozen=True, kw_only=True):
@@ -69,9 +67,9 @@ def pairs(a: SummaryResult, b: SummaryResult) -> list[Pair]:
         for row, column in _uncrossed(aligned, texts, may_be)
         if may_be[row, column]
     ]
-    found += _within(ours, theirs, {pair.a for pair in found}, own)
-    found += map(_turned, _within(theirs, ours, {pair.b for pair in found}, own))
-    return _sorted(found)
+    held = _within(ours, theirs, {pair.a for pair in found}, own)
+    holding = map(_turned, _within(theirs, ours, {pair.b for pair in found}, own))
+    return _sorted((*found, *held, *holding))
 
 
 def _turned(pair: Pair) -> Pair:
@@ -124,10 +122,14 @@ def positions(*results: SummaryResult) -> list[Mapping[str, int]]:
 
 
 def places(*results: SummaryResult) -> list[list[tuple[int, int]]]:
-    """Where each claim begins in the sources, as document and offset, by summary; one that cites nothing is last."""
+    """Where each claim begins in the sources, as document and offset, by summary; one that cites nothing is last.
+
+    Raises:
+        InvalidRequest: a claim cites what is no place in its documents.
+    """
     return [
         [
-            min(((at[one.document], one.start) for one in point.evidence), default=_NOWHERE)
+            min(((place.document, place.start) for place in references.cited(point.evidence, at)), default=_NOWHERE)
             for point in result.key_points
         ]
         for result, at in zip(results, positions(*results), strict=True)
@@ -150,16 +152,23 @@ def in_english(point: KeyPoint, result: SummaryResult) -> bool:
 
 
 def _uncrossed(aligned: Sequence[tuple[int, int]], texts: Matrix, may_be: Flags) -> list[tuple[int, int]]:
-    """Pairs, those exchanged that are more alike crosswise, the greatest gain first. Each one gains, so it ends."""
-    if not aligned:
-        return []
-    rows, columns = (list(side) for side in zip(*aligned, strict=True))
-    scores, fits = texts[np.ix_(rows, columns)], may_be[np.ix_(rows, columns)]
-    while True:
+    """Pairs, those exchanged that are more alike crosswise, the greatest gain first. Each one gains, so it ends.
+
+    A claim without a counterpart is paired with nothing, which is like nothing: it may take another's place.
+    """
+    paired = {row for row, _ in aligned}, {column for _, column in aligned}
+    alone = [[n for n in range(length) if n not in side] for length, side in zip(texts.shape, paired, strict=True)]
+    # The last row and column, which -1 stands for, are those of nothing.
+    rows = [*(row for row, _ in aligned), *alone[0], *[-1] * len(alone[1])]
+    columns = [*(column for _, column in aligned), *[-1] * len(alone[0]), *alone[1]]
+    scores = np.pad(texts, (0, 1))[np.ix_(rows, columns)]
+    fits = np.pad(may_be, (0, 1), constant_values=True)[np.ix_(rows, columns)]
+    while scores.size:
         own = np.diagonal(scores)
         gains = np.where(fits & fits.T, scores + scores.T - own - own[:, np.newaxis], 0.0)
         one, other = map(int, np.unravel_index(int(np.argmax(gains)), gains.shape))
         if gains[one, other] < CROSSED_LEAST:
-            return list(zip(rows, columns, strict=True))
+            break
         columns[one], columns[other] = columns[other], columns[one]
         scores[:, [one, other]], fits[:, [one, other]] = scores[:, [other, one]], fits[:, [other, one]]
+    return [(row, column) for row, column in zip(rows, columns, strict=True) if row >= 0 and column >= 0]

@@ -115,6 +115,11 @@ def parse(
     if not NAME.fullmatch(read.name):
         at = f"{path}:{places.get('name', 1)}"
         raise BadPrompt(f"{at}: {read.name!r} is no name for a prompt; use small letters, digits and hyphens.")
+    if not read.change.strip():
+        raise BadPrompt(
+            f"{path}:{places.get('change', 1)}: `change` is empty. Write in a sentence or two what this version does "
+            "otherwise than its parent, and why."
+        )
     stages = _stages(body, path, first_line)
     return PromptVersion(front=read, stages=stages, digest=digest(read, stages))
 

@@ -148,7 +148,7 @@ def rows(
             paired[spec.name],
             noise=noise.get(spec.name),
             ps=(ps.get(spec.name), holm.get(spec.name)),
-            family=1 if spec.name == primary else len(others),
+            family=1 if spec.name == primary else max(1, len(others)),
             comparable=comparable,
         )
         for spec in SPECS

@@ -1,6 +1,7 @@
 """Two versions over one document set: claims, facts, support, and the sentences that each cites."""
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -154,21 +155,26 @@ def _tagged(one: SetComparison) -> SetComparison:
 def _facts(
     ours: Sequence[Trial], theirs: Sequence[Trial], evaluations: Mapping[str, Evaluation]
 ) -> tuple[FactChange, ...]:
-    """The reference facts that one version covers, in half of its repetitions at least, and the other does not."""
-    a, b = (_covered([evaluations[trial.id].facts for trial in trials]) for trials in (ours, theirs))
-    every = {fact.id: fact for trial in (*ours, *theirs) for fact in evaluations[trial.id].facts}
+    """The reference facts that one version cites, in half of its repetitions at least, and the other not even says.
+
+    Alike words alone are a lax sign that a fact is covered: they are enough for it not to be lost, and too little for
+    it to have been there.
+    """
+    a, b = ([evaluations[trial.id].facts for trial in trials] for trials in (ours, theirs))
+    lost, gained = _often(a, cited=True) - _often(b, cited=False), _often(b, cited=True) - _often(a, cited=False)
+    every = {fact.id: fact for facts in (*a, *b) for fact in facts}
     return tuple(
-        FactChange(id=fact.id, text=fact.text, importance=fact.importance, covered_by="a" if fact.id in a else "b")
+        FactChange(id=fact.id, text=fact.text, importance=fact.importance, covered_by="a" if fact.id in lost else "b")
         for fact in every.values()
-        if (fact.id in a) != (fact.id in b)
+        if fact.id in lost | gained
     )
 
 
-def _covered(repetitions: Sequence[Sequence[FactFound]]) -> set[str]:
-    times: dict[str, int] = {}
-    for facts in repetitions:
-        for fact in facts:
-            times[fact.id] = times.get(fact.id, 0) + (fact.by is not None)
+def _often(repetitions: Sequence[Sequence[FactFound]], *, cited: bool) -> set[str]:
+    """The facts that half of the repetitions cover: by evidence, or by words too."""
+    times = Counter(
+        fact.id for facts in repetitions for fact in facts if fact.by == "evidence" or (fact.by and not cited)
+    )
     return {name for name, found in times.items() if 2 * found >= len(repetitions)}
 
 
@@ -205,6 +211,7 @@ def _strips(a: SummaryResult, b: SummaryResult, sentences: Mapping[str, Sequence
             yield Strip(
                 document=facts.sha256,
                 sentences=tuple(_cited(one, at in mine, at in other) for at, one in enumerate(found)),
+                spans=tuple((one.start, one.end) for one in found),
             )
 
 

@@ -7,14 +7,13 @@ from typing import Literal
 import numpy as np
 from rapidfuzz.distance import Indel
 
-from service.core import pairing, stated
+from service.core import dated, pairing, stated
 from service.core.alignment import TEXT_LEAST, Claim, Matrix, text_scores
 from service.core.types import KeyPoint, SummaryResult, Value
 
 _TOKEN = re.compile(r"\w+(?:['’.,-]\w+)*|\s+|[^\w\s]")
 """Every character belongs to one."""
 _WORD = re.compile(r"\w")
-_UNIT = re.compile(r"[\s-]*\w+")
 _EQUAL = 2.0
 """Score of sentences that are the same: they are aligned before others are."""
 _MOST_PAIRS = 4_000_000
@@ -196,11 +195,10 @@ def _stated(point: KeyPoint, *, english: bool) -> list[tuple[_Kind, str, str]]:
     found: list[tuple[int, _Kind, str, str]] = []
     for figure in stated.numbers(point.text, point.numbers, english=english):
         if not figure.ordinal or any(map(str.isdigit, figure.shown)):
-            unit = _UNIT.match(point.text, figure.at + len(figure.shown)) if stated.unit(figure) else None
             value = max(figure.values, key=lambda digits: (bool(figure.currency) * len(digits), digits))
             key = f"{figure.currency or ''}{value} {stated.unit(figure)} {figure.ordinal}"
-            found.append((figure.at, "number", key, figure.shown + (unit[0] if unit else "")))
-    for day in stated.days(point.text, point.dates, english=english):
+            found.append((figure.at, "number", key, stated.as_written(point.text, figure)))
+    for day in dated.days(point.text, point.dates, english=english):
         parts = sorted((day.parts or day.meant).items())
         found.append((day.at, "date", str(parts) if parts else day.shown.casefold(), day.shown))
     return [(kind, key, shown) for _, kind, key, shown in sorted(found, key=lambda one: one[0])]

@@ -95,8 +95,8 @@ def _prompt_tokens(source: Source, chunk: Chunk, options: Options, model: Model,
 def estimate(sources: Sequence[Source], options: Options, model: Model) -> tuple[tuple[PlannedDocument, ...], int, int]:
     """What a draft would take: each document's tokens and chunks, the calls, and the tokens of their prompts.
 
-    Merging adds a call where there are several chunks, its prompt estimated as the points it would be shown; questions
-    back, repairs and further rounds are not foreseen.
+    Merging adds a call where there are several chunks, and the search for conflicts one where the version has it, their
+    prompts estimated as the points they would be shown; questions back, repairs and further rounds are not foreseen.
     """
     chunks = plan(sources, options, model)
     several = sum(map(len, chunks)) > 1
@@ -117,6 +117,9 @@ def estimate(sources: Sequence[Source], options: Options, model: Model) -> tuple
     calls = sum(map(len, chunks))
     if several:
         prompt_tokens += calls * CHUNK_POINTS * _POINT_TOKENS
+        calls += 1
+    if "conflicts" in model.prompt.stages:
+        prompt_tokens += sum(map(len, chunks)) * CHUNK_POINTS * _POINT_TOKENS
         calls += 1
     return planned, calls, prompt_tokens
 

@@ -5,17 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
-from service.core.text import visible
 from service.core.types import Document, DocumentFacts, SummaryResult
-from service.rendering import phrases
+from service.rendering import pages, phrases
 
-TEMPLATES = Path(__file__).parent.parent / "_data" / "templates"
 LONGEST_SHOWN = 400_000
 """Characters of a document; a longer one is not shown in the page, which says so."""
 
@@ -63,15 +59,7 @@ def render(result: SummaryResult, documents: Sequence[Document] = ()) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # Whoever copies from the page takes no hidden words along.
-        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-    )
+    return pages.environment()
 
 
 def _shown_runs(result: SummaryResult, facts: DocumentFacts, texts: dict[str, Document]) -> tuple[Run, ...] | None:

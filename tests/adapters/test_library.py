@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.adapters.library import load, read_lock, release
+from service.adapters.library import load, read_lock, release, survey
 from service.core.errors import BadPrompt
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
@@ -28,11 +28,19 @@ def write(folder: Path, name: str, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def refusal(folder: Path) -> str:
+def refusal(folder: Path, *, dev: bool = False) -> str:
     """Why a folder does not load."""
     with pytest.raises(BadPrompt) as raised:
-        load(folder)
+        load(folder, dev=dev)
     return raised.value.detail
+
+
+def draft_fault(folder: Path) -> str:
+    """What is wrong with the one draft that does not load: it stops what uses drafts, and nothing else."""
+    (fault,) = load(folder).faults
+    assert fault.draft
+    assert refusal(folder, dev=True) == fault.detail
+    return fault.detail
 
 
 def numbers(folder: Path) -> tuple[list[int], list[int]]:
@@ -81,6 +89,7 @@ def test_an_edited_released_version_is_refused_with_both_digests(folder: Path) -
     write(folder, "news/v1.md", edited)
     (new,) = load(folder).drafts
     assert all(part in detail for part in ("news/v1.md", old.digest[:12], new.digest[:12], "write a new version"))
+    assert "Restore it from version control or a backup (only the digest of what was released is kept" in detail
 
 
 def test_an_edited_version_is_not_released_again(folder: Path) -> None:
@@ -113,7 +122,7 @@ def test_a_released_version_that_is_gone_is_refused(folder: Path) -> None:
     """Results name it, so it stays readable."""
     release(folder, load(folder).drafts[0])
     shutil.rmtree(folder / "news")
-    assert "v1.md is gone, but news@1 is released. Restore it." in refusal(folder)
+    assert "v1.md is gone, but news@1 is released. Restore it from version control or a backup." in refusal(folder)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +137,7 @@ def test_a_released_version_that_is_gone_is_refused(folder: Path) -> None:
 def test_a_version_in_the_wrong_place_is_refused(folder: Path, name: str, line: int, remedy: str) -> None:
     """The message names the line of the name or number, where the version belongs, and what to write instead."""
     write(folder, name, V1)
-    detail = refusal(folder)
+    detail = draft_fault(folder)
     assert f"{folder / name}:{line}: version 1 of news belongs into news/v1.md" in detail
     assert f"Move the file, or {remedy}" in detail
 
@@ -138,7 +147,7 @@ def test_two_versions_never_have_one_number(folder: Path) -> None:
     second = V1.replace("version: 1", "version: 2")
     write(folder, "news/v2.md", second)
     write(folder, "news/v3.md", second)
-    detail = refusal(folder)
+    detail = draft_fault(folder)
     assert f"{folder / 'news/v3.md'}:3: version 2 of news belongs into news/v2.md, which is there as well" in detail
     assert "two versions cannot have one number" in detail
     assert "write `version: 3`" in detail
@@ -163,7 +172,7 @@ def test_two_versions_never_have_one_number(folder: Path) -> None:
 def test_a_file_that_does_not_parse_is_refused_with_its_place(folder: Path, text: str, words: str) -> None:
     """File, line and what to write."""
     write(folder, "news/v2.md", text)
-    detail = refusal(folder)
+    detail = draft_fault(folder)
     assert str(folder / "news" / "v2.md") in detail
     assert words in detail
 
@@ -173,16 +182,104 @@ def test_lines_are_counted_from_the_start_of_the_file(folder: Path) -> None:
     lines = V1.replace("version: 1", "version: 2").replace("{{request}}", "{{wish}}", 1).split("\n")
     write(folder, "news/v2.md", "\n".join(lines))
     at = next(number for number, line in enumerate(lines, 1) if "{{wish}}" in line)
-    assert f"v2.md:{at}: " in refusal(folder)
+    assert f"v2.md:{at}: " in draft_fault(folder)
+
+
+@pytest.mark.parametrize("change", ['""', '"  "', "|\n\n", '" \\n "'])
+def test_a_version_that_does_not_say_what_it_changes_is_refused(folder: Path, change: str) -> None:
+    """With file and line, and what to write."""
+    lines = [f"change: {change}" if line.startswith("change:") else line for line in V1.split("\n")]
+    write(folder, "news/v1.md", "\n".join(lines))
+    assert f"{folder / 'news/v1.md'}:5: `change` is empty. Write in a sentence or two" in draft_fault(folder)
+
+
+@pytest.mark.parametrize(
+    ("parent", "says"),
+    [
+        ("9", "the parent of news@2, 9, is not there. Write one of 1, or null"),
+        ("2", "the parent of news@2, 2, is this version itself. Write one of 1, or null"),
+        ("-1", "the parent of news@2, -1, is not there"),
+    ],
+)
+def test_a_parent_that_is_not_there_is_refused(folder: Path, parent: str, says: str) -> None:
+    """With file and line, and what there is; one that is there and does not load is one all the same."""
+    write(folder, "news/v2.md", V1.replace("version: 1", "version: 2").replace("parent: null", f"parent: {parent}"))
+    assert f"{folder / 'news/v2.md'}:4: {says}" in draft_fault(folder)
+    write(folder, "news/v2.md", V1.replace("version: 1", "version: 2").replace("parent: null", "parent: 1"))
+    assert load(folder).faults == ()
+    write(folder, "news/v1.md", "")
+    assert [fault.file for fault in load(folder).faults] == ["news/v1.md"]
+
+
+def test_the_only_version_has_no_parent_to_choose(folder: Path) -> None:
+    """The message says to write null."""
+    write(folder, "news/v1.md", V1.replace("parent: null", "parent: 9"))
+    assert draft_fault(folder).endswith("9, is not there. Write `parent: null`.")
+
+
+def test_a_released_version_that_does_not_parse_stops_the_start(folder: Path) -> None:
+    """Unlike a draft; with dev as well, and the digest that it was released with."""
+    (old,) = load(folder).drafts
+    release(folder, old)
+    write(folder, "news/v1.md", "nothing")
+    for dev in (False, True):
+        detail = refusal(folder, dev=dev)
+        assert "v1.md:1: there is no front matter" in detail
+        assert f"news@1 is released with the digest {old.digest[:12]}. Restore it from version control" in detail
+
+
+def test_what_is_released_is_looked_for_in_its_own_place(folder: Path) -> None:
+    """Another file that says it is news@1 is a draft in the wrong place, and changes nothing."""
+    release(folder, load(folder).drafts[0])
+    write(folder, "news/copy.md", V1.replace("You summarise", "You retell"))
+    found = load(folder)
+    assert [one.id for one in found.released] == ["news@1"]
+    assert [(fault.file, fault.draft) for fault in found.faults] == [("news/copy.md", True)]
+
+
+def test_a_survey_says_everything_that_is_wrong_and_reads_the_rest(folder: Path) -> None:
+    """A refusal says the first, how many there are, and where to find the others."""
+    release(folder, load(folder).drafts[0])
+    write(folder, "news/v2.md", V1.replace("version: 1", "version: 2").replace("one JSON", "a JSON"))
+    release(folder, load(folder).drafts[0])
+    write(folder, "news/v3.md", "draft")
+    write(folder, "news/v4.md", V1.replace("version: 1", "version: 4"))
+    write(folder, "news/v2.md", V1.replace("version: 1", "version: 2").replace("one JSON", "2 JSON"))
+    (folder / "labels.json").write_text('{"news": {"production": 1, "candidate": 4, "v1": 1}}', encoding="utf-8")
+    (folder / "withdrawn.json").write_text("[]", encoding="utf-8")
+    with (folder / "history.jsonl").open("a", encoding="utf-8") as history:
+        history.write("{\n[]\n")
+    found = survey(folder)
+    assert [(fault.file, fault.draft) for fault in found.faults] == [
+        ("news/v2.md", False),
+        ("news/v3.md", True),
+        ("history.jsonl", False),
+        ("history.jsonl", False),
+        ("withdrawn.json", False),
+        ("labels.json", False),
+        ("labels.json", False),
+    ]
+    assert ([one.front.version for one in found.released], [one.front.version for one in found.drafts]) == ([1], [4])
+    assert found.catalogue.labels == {"news": {"production": 1}}
+    assert [event.to for event in found.catalogue.history] == [1, 2]
+    assert found.catalogue.broken == {"news": {2: "released", 3: "draft"}}
+    assert "There are 6 such faults; `precis prompts verify` says all of them." in refusal(folder)
 
 
 def test_a_file_that_is_not_utf_8_or_not_a_file_is_refused(folder: Path) -> None:
     """With its name, and not with a traceback."""
     (folder / "news" / "v2.md").write_bytes(b"---\n\xff\n")
-    assert "is not UTF-8" in refusal(folder)
+    assert "is not UTF-8" in draft_fault(folder)
     (folder / "news" / "v2.md").unlink()
     (folder / "news" / "v2.md").mkdir()
-    assert "cannot be read" in refusal(folder)
+    assert "cannot be read" in draft_fault(folder)
+
+
+@pytest.mark.parametrize("name", ["/etc", "../x", "", "a/b", "\x00"])
+def test_a_lock_opens_nothing_elsewhere(folder: Path, name: str) -> None:
+    """What it names is looked up among the files of the folder, and is gone."""
+    (folder / "lock.json").write_text(json.dumps({name: {"1": "0"}}), encoding="utf-8")
+    assert f"v1.md is gone, but {name}@1 is released" in refusal(folder)
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from service.adapters.library import changing, evidence, label, load, release, withdraw
+from service.adapters.library import Evidence, changing, evidence, label, load, release, remove, withdraw
 from service.core.catalogue import Because, Event
 from service.core.comparison import Comparison
 from service.core.errors import BadPrompt, InvalidRequest, NotFound, PromptWithdrawn
+from service.core.prompts import PromptVersion
 
 V1 = (Path(__file__).parents[2] / "prompts" / "news" / "v1.md").read_text(encoding="utf-8")
 NOON = datetime(2026, 1, 2, 12, 0, 0, 999_999, tzinfo=UTC)
@@ -74,7 +76,7 @@ def test_a_label_is_moved_and_the_history_says_from_where_to_where_and_why(folde
     """The first time from nowhere."""
     because = Because(name="report.json", sha256="0" * 64, sentence="news@3 is better.", outcome="pass")
     label(folder, "news@1", "production", why="The first.", now=noon)
-    label(folder, "news@3", "production", because=because, now=noon)
+    label(folder, "news@3", "production", because=Evidence(because=because), now=noon)
     catalogue = load(folder).catalogue
     assert catalogue.labels == {"news": {"production": 3}}
     assert events(folder)[1] == {
@@ -220,6 +222,102 @@ def test_a_reason_that_is_not_utf_8_is_refused(folder: Path) -> None:
         withdraw(folder, "news@2", "bad \udcff")
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_version_that_sends_what_a_released_one_sends_is_not_released(folder: Path, number: int) -> None:
+    """The message names that one, withdrawn or not; nothing is written."""
+    withdraw(folder, "news@1", "w")
+    text = (folder / f"news/v{number}.md").read_text(encoding="utf-8")
+    (folder / "news/v4.md").write_text(text.replace(f"version: {number}", "version: 4"), encoding="utf-8")
+    before = files(folder)
+    with pytest.raises(InvalidRequest, match=rf"news@4 sends exactly what news@{number} sends, which is released"):
+        release(folder, load(folder).drafts[0])
+    assert files(folder) == before
+
+
+def test_a_prompt_of_another_name_may_send_the_same(folder: Path) -> None:
+    """Somebody begins with a copy."""
+    (folder / "sport").mkdir()
+    text = (folder / "news/v1.md").read_text(encoding="utf-8")
+    (folder / "sport/v1.md").write_text(text.replace("name: news", "name: sport"), encoding="utf-8")
+    (draft,) = (one for one in load(folder).drafts if one.front.name == "sport")
+    assert release(folder, draft) is not None
+
+
+@pytest.mark.parametrize("change", [label, withdraw])
+def test_a_draft_is_to_be_released_before_it_is_labelled_or_withdrawn(folder: Path, change: Any) -> None:
+    """The commands have no --dev, and the message does not name it."""
+    draft = load(folder).drafts[0].id
+    for reference in ("news@4", draft):
+        with pytest.raises(NotFound) as raised:
+            change(folder, reference, "w", **({"why": "w"} if change is label else {}))
+        assert "Release it first: `precis prompts release news@4`." in raised.value.detail
+        assert "--dev" not in raised.value.detail
+
+
+def test_a_draft_that_does_not_load_stops_no_change(folder: Path) -> None:
+    """It is not used."""
+    (folder / "news/v5.md").write_text("broken", encoding="utf-8")
+    release(folder, load(folder).drafts[0])
+    label(folder, "news@4", "production", why="w")
+    withdraw(folder, "news@1", "w")
+    assert load(folder).catalogue.labels == {"news": {"production": 4}}
+
+
+def test_a_label_one_typo_away_from_another_has_to_be_meant(folder: Path) -> None:
+    """Else production would stay where it was, and nobody would know."""
+    label(folder, "news@1", "production", why="w")
+    before = files(folder)
+    with pytest.raises(InvalidRequest, match=r"no label prodution yet\. Did you mean production\? If not, say --new\."):
+        label(folder, "news@2", "prodution", why="w")
+    assert files(folder) == before
+    label(folder, "news@2", "prodution", why="w", new=True)
+    label(folder, "news@3", "prodution", why="it is there now")
+    assert load(folder).catalogue.labels == {"news": {"production": 1, "prodution": 3}}
+
+
+def test_a_removed_label_is_gone_and_the_history_says_why(folder: Path) -> None:
+    """From the version that it was on, to none; it may come back, and the version may be withdrawn."""
+    label(folder, "news@2", "candidate", why="w")
+    label(folder, "news@2", "production", why="w")
+    event = remove(folder, "news", "candidate", " A\n typo. ", now=noon)
+    assert events(folder)[-1] == {
+        "at": "2026-01-02T12:00:00Z",
+        "action": "label",
+        "prompt": "news",
+        "label": "candidate",
+        "from": 2,
+        "to": None,
+        "why": "A typo.",
+        "because": None,
+    }
+    assert load(folder).catalogue.history[-1] == event
+    assert load(folder).catalogue.labels == {"news": {"production": 2}}
+    remove(folder, "news", "production", "w")
+    assert json.loads((folder / "labels.json").read_text(encoding="utf-8")) == {}
+    withdraw(folder, "news@2", "w")
+    back = label(folder, "news@3", "candidate", why="w")
+    assert back is not None
+    assert (back.from_, back.to) == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name", "why", "says"),
+    [
+        ("news", "prod", "w", r"no label 'prod'\. Labels there: production \(news@1\)\."),
+        ("news", "latest", "w", "no label 'latest'"),
+        ("nws", "production", "w", "Did you mean news"),
+        ("news", "production", " ", "removed for a reason"),
+    ],
+)
+def test_a_label_that_is_not_there_is_not_removed(folder: Path, prompt: str, name: str, why: str, says: str) -> None:
+    """Nor is one without a reason; nothing is written."""
+    label(folder, "news@1", "production", why="w")
+    before = files(folder)
+    with pytest.raises((InvalidRequest, NotFound), match=says):
+        remove(folder, prompt, name, why)
+    assert files(folder) == before
+
+
 # --- evidence --------------------------------------------------------------------------------------------------------
 
 
@@ -227,7 +325,8 @@ def test_any_file_is_evidence_by_its_digest(tmp_path: Path) -> None:
     """Its name without its folder, and the SHA-256 of its bytes."""
     path = tmp_path / "notes.txt"
     path.write_bytes(b"\xff\x00 whatever")
-    assert evidence(path) == Because(name="notes.txt", sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    because = Because(name="notes.txt", sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    assert evidence(path) == Evidence(because=because)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"pairs": []}', b"null", b"[" * 100_000])
@@ -235,15 +334,16 @@ def test_json_that_is_no_comparison_is_any_file(tmp_path: Path, content: bytes) 
     """Nothing is read into it."""
     (tmp_path / "r.json").write_bytes(content)
     found = evidence(tmp_path / "r.json")
-    assert (found.sentence, found.outcome) == (None, None)
+    assert (found.because.sentence, found.because.outcome, found.comparison) == (None, None, None)
 
 
-def test_a_comparison_says_its_sentence_and_how_its_gate_came_out(tmp_path: Path) -> None:
-    """Of its first pair: the last version against the first."""
+def comparison(*versions: PromptVersion, outcome: str = "pass") -> dict[str, Any]:
+    """A comparison of versions as it is written, the last against the first, and how its gate came out."""
+    a, b = versions[0].id, versions[-1].id
     pair = {
-        "a": "news@1",
-        "b": "news@2",
-        "sentence": "news@2 against news@1: no change.",
+        "a": a,
+        "b": b,
+        "sentence": f"{b} against {a}: no change.",
         "verdict": "too_few_documents",
         "differences": [],
         "notes": [],
@@ -251,19 +351,90 @@ def test_a_comparison_says_its_sentence_and_how_its_gate_came_out(tmp_path: Path
         "metrics": [],
         "sets": [],
     }
-    report = _filled(Comparison) | {
-        "versions": [{"id": one, "prompt": None, "engine": "llm"} for one in ("news@1", "news@2")],
+    return _filled(Comparison) | {
+        "versions": [{"id": one.id, "prompt": msgspec.to_builtins(one.ref), "engine": "llm"} for one in versions],
         "pairs": [pair, pair | {"sentence": "another"}],
-        "gate": {"a": "news@1", "b": "news@2", "outcome": "inconclusive", "reasons": []},
+        "gate": {"a": a, "b": b, "outcome": outcome, "reasons": []},
     }
-    path = tmp_path / "compared.json"
-    path.write_bytes(msgspec.json.encode(report))
-    found = evidence(path)
+
+
+def report(folder: Path, content: object) -> Evidence:
+    """What is read from a report."""
+    path = folder.parent / "compared.json"
+    path.write_bytes(msgspec.json.encode(content))
+    return evidence(path)
+
+
+def test_a_comparison_says_its_sentence_and_how_its_gate_came_out(folder: Path) -> None:
+    """Of its first pair: the last version against the first; as a file, or as the API answers it."""
+    one, two, _ = load(folder).released
+    content = comparison(one, two, outcome="inconclusive")
+    found = report(folder, content).because
     assert (found.sentence, found.outcome) == ("news@2 against news@1: no change.", "inconclusive")
-    path.write_bytes(msgspec.json.encode({"id": "cmp_1", "status": "succeeded", "result": report}))
-    assert (evidence(path).sentence, evidence(path).outcome) == (found.sentence, found.outcome)
-    path.write_bytes(msgspec.json.encode(report | {"pairs": []}))
-    assert (evidence(path).sentence, evidence(path).outcome) == (None, "inconclusive")
+    again = report(folder, {"id": "cmp_1", "status": "succeeded", "result": content}).because
+    assert (again.sentence, again.outcome) == (found.sentence, found.outcome)
+    none = report(folder, content | {"pairs": []}).because
+    assert (none.sentence, none.outcome) == (None, "inconclusive")
+
+
+def test_a_label_because_of_a_comparison_of_other_versions_is_refused(folder: Path) -> None:
+    """Whatever is said beside it; the message says which versions it is about, and what would do."""
+    one, two, three = load(folder).released
+    before = files(folder)
+    for why in (None, "w"):
+        with pytest.raises(InvalidRequest) as raised:
+            label(folder, "news@3", "production", why=why, because=report(folder, comparison(one, two)))
+        assert "compared.json is not about news@3: it compares news@1 (digest " in raised.value.detail
+        assert f"news@2 (digest {two.digest[:12]})" in raised.value.detail
+        assert f"released (digest {three.digest[:12]})" in raised.value.detail
+    assert files(folder) == before
+
+
+def test_a_comparison_of_another_text_under_the_same_name_is_about_another_version(folder: Path) -> None:
+    """What counts is what was sent: a version that was edited, or a prompt of another folder, is not this one."""
+    one, two, _ = load(folder).released
+    edited = comparison(one, replace(two, digest="f" * 64))
+    with pytest.raises(InvalidRequest, match=r"is not about news@2: .*news@2 \(digest ffffffffffff\)"):
+        label(folder, "news@2", "production", because=report(folder, edited))
+    nameless = comparison(one, two)
+    nameless["versions"][1]["prompt"] = None
+    with pytest.raises(InvalidRequest, match=r"it compares news@1 \(digest .*\), news@2\. Name a report"):
+        label(folder, "news@2", "production", because=report(folder, nameless))
+
+
+def test_a_version_that_was_compared_as_a_draft_is_labelled_by_that(folder: Path) -> None:
+    """It says what it said then: its digest is the same, and its name was that of a draft."""
+    one = load(folder).released[0]
+    (draft,) = load(folder).drafts
+    release(folder, draft)
+    event = label(folder, "news@4", "production", because=report(folder, comparison(one, draft)))
+    assert event is not None
+    assert event.because is not None
+    assert event.because.outcome == "pass"
+
+
+@pytest.mark.parametrize("outcome", ["regression", "inconclusive", "not_comparable"])
+def test_where_the_gate_did_not_pass_a_reason_in_words_is_needed(folder: Path, outcome: str) -> None:
+    """The message says how it came out; with a reason the label is moved, and both are kept."""
+    one, two, _ = load(folder).released
+    shown = report(folder, comparison(one, two, outcome=outcome))
+    for why in (None, "  "):
+        with pytest.raises(InvalidRequest, match=rf"did not pass: news@2 against news@1 is {outcome}\. Say with --why"):
+            label(folder, "news@2", "production", why=why, because=shown)
+    event = label(folder, "news@2", "production", why="It reads better.", because=shown)
+    assert event is not None
+    assert (event.why, event.because) == ("It reads better.", shown.because)
+
+
+def test_a_gate_that_let_another_version_pass_is_no_reason(folder: Path) -> None:
+    """The baseline is in the report, and nothing in it is for the baseline."""
+    one, two, three = load(folder).released
+    shown = report(folder, comparison(one, two, three))
+    for number in (1, 2):
+        with pytest.raises(InvalidRequest, match=rf"let news@3 pass against news@1, and not news@{number}\. Say"):
+            label(folder, f"news@{number}", "production", because=shown)
+    assert label(folder, "news@3", "production", because=shown) is not None
+    assert label(folder, "news@1", "production", why="Back.", because=shown) is not None
 
 
 def _filled(struct: Any) -> dict[str, Any]:
@@ -359,7 +530,7 @@ def test_processes_that_change_at_the_same_time_do_it_one_after_another(folder: 
         "import sys; from pathlib import Path; from service.adapters.library import label\n"
         "for number in range(8):\n"
         "    label(Path(sys.argv[1]), f'news@{1 + number % 3}', 'production', why=sys.argv[2])\n"
-        "    label(Path(sys.argv[1]), f'news@{1 + number % 3}', f'own-{sys.argv[2]}', why=sys.argv[2])\n"
+        "    label(Path(sys.argv[1]), f'news@{1 + number % 3}', f'own-{sys.argv[2]}', why=sys.argv[2], new=True)\n"
     )
     running = [
         subprocess.Popen([sys.executable, "-c", script, folder, name])  # noqa: S603 - the script above

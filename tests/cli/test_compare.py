@@ -177,6 +177,10 @@ def test_a_failed_trial_is_told_and_the_gate_stays_shut(precis: Precis, tmp_path
         (("--from", "a.json", "--summary", "b.json"), 2, "Leave one of them out"),
         (("--from", "a.json", "--prompts", "news@1,news@2"), 2, "Leave --prompts out"),
         (("--from", "missing.json"), 2, "missing.json"),
+        (("--from", "a.json", "--repeat", "2"), 2, "--repeat would do nothing"),
+        (("--summary", "a.json", "--together", "--plan"), 2, "--together, --plan would do nothing"),
+        ((str(SEEDS[2]), "--prompts", "news@1,news@2", "--margin", "coverage=-1"), 2, "from 0 up"),
+        ((str(SEEDS[2]), "--prompts", "news@1,news@2", "--margin", "coverage=nan"), 2, "from 0 up"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(
@@ -210,3 +214,4 @@ def test_without_an_endpoint_it_says_what_to_set(precis: Precis) -> None:
     ran = precis("compare", SEEDS[2], "--prompts", "news@1,news@3")
     assert ran.returncode == 1
     assert "PRECIS_BASE_URL" in ran.stderr
+    assert "--replay" in ran.stderr

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from service.core.catalogue import Catalogue, Event, latest, listed, listing, parent, pinned, resolve
+from service.core.catalogue import Catalogue, Event, check_prompt, latest, listed, listing, parent, pinned, resolve
 from service.core.errors import InvalidRequest, NotFound, PrecisError, PromptWithdrawn
 from service.core.prompts import FrontMatter, Parameters, PromptVersion, Template, digest
 
@@ -288,3 +288,33 @@ def test_a_prompt_that_has_drafts_only_is_not_there_to_be_used() -> None:
     with pytest.raises(NotFound, match="precis prompts release news@N"):
         listing("news", catalogue)
     assert listed(DRAFT, catalogue).state == "draft"
+
+
+# --- what does not load ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_released_and_does_not_load_is_not_replaced_by_another_version() -> None:
+    """Its name means nothing then, and neither does the prompt's where it is the latest: never the one before."""
+    catalogue = replace(SHOP, released=(ONE, TWO), broken={"news": {3: "released"}})
+    for text in ("news", "news@3", "news@candidate"):
+        assert "news@3 is released, and does not load. `precis prompts verify`" in refused(text, NotFound, catalogue)
+    assert latest("news", catalogue) is None
+    assert not any(one.latest for one in listing("news", catalogue))
+    assert found("news@1", catalogue) == ONE
+
+
+def test_a_broken_version_that_is_withdrawn_or_older_leaves_the_latest_as_it_is() -> None:
+    """Neither could be meant."""
+    for broken, gone in (({1: "released"}, {}), ({9: "released"}, {9: "bad"}), ({9: "draft"}, {})):
+        catalogue = Catalogue(released=(TWO, THREE), broken={"news": broken}, withdrawn={"news": gone})  # type: ignore[dict-item]
+        assert found("news", catalogue) == THREE
+
+
+def test_a_draft_that_does_not_load_is_said_to_be_one() -> None:
+    """And a prompt that has no other version is there all the same."""
+    catalogue = replace(SHOP, broken={"news": {7: "draft"}, "sport": {1: "draft"}})
+    assert "news@7 is a draft that does not load" in refused("news@7", NotFound, catalogue)
+    assert "sport@1 is a draft that does not load" in refused("sport@1", NotFound, catalogue)
+    check_prompt("sport", catalogue)
+    with pytest.raises(NotFound, match=r"There is no prompt 'spot'\. Did you mean sport\? There are: news, sport\."):
+        check_prompt("spot", catalogue)

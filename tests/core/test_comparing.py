@@ -6,7 +6,16 @@ from making import TEXT, digest, experiment, point, summary, trials, version
 from msgspec.structs import replace
 
 from service.core.comparing import compare
-from service.core.comparison import ComparedVersion, Comparison, DocumentSet, Experiment, Rules, Trial
+from service.core.comparison import (
+    ComparedVersion,
+    Comparison,
+    DocumentSet,
+    Experiment,
+    PartDiff,
+    PromptDiff,
+    Rules,
+    Trial,
+)
 from service.core.errors import InvalidRequest
 from service.core.references import Reference, ReferenceDocument, ReferenceFact, ReferenceSpan
 from service.core.set_comparing import Material
@@ -107,6 +116,41 @@ def test_a_fact_of_the_reference_that_only_one_covers_is_named() -> None:
     assert [(fact.id, fact.covered_by) for fact in found.facts] == [("f2", "a")]
     assert made.primary_metric == "must_recall"
     assert made.gate.outcome == "regression"
+
+
+def test_a_fact_that_is_only_said_in_like_words_is_neither_lost_nor_gained() -> None:
+    """Alike words are a lax sign: enough for a fact not to be lost, too little for it to have been there."""
+    held = reference(("f1", "Residents protested on the square.", "Residents protested"))
+    said = point("k9", "Residents protested on the square.", "The last repair was in 1998")
+    material = Material(references={"s1": held})
+    for ours, theirs in (([CLOSES, said], [CLOSES]), ([CLOSES, SQUARE], [CLOSES, said])):
+        found = trials({"news@1": [result(*ours)], "news@2": [result(*theirs, prompt="news@2")]})
+        assert drawn(found, material=material).pairs[0].sets[0].facts == ()
+
+
+def test_one_document_proves_nothing_of_any_metric() -> None:
+    """Too few documents is said of every one, the primary or not."""
+    found = trials({"news@1": [result(CLOSES, COSTS)], "news@2": [result(CLOSES, prompt="news@2")]})
+    assert {row.verdict for row in drawn(found).pairs[0].metrics} == {None, "too_few_documents"}
+
+
+def test_prompts_that_write_points_alike_differ_by_chance() -> None:
+    """A diff of the conflicts stage alone is no reason for other points; and a replay is called one."""
+    found = trials({"news@1": [result(CLOSES)], "news@2": [result(CLOSES, prompt="news@2")]})
+    diffs = {
+        stage: PromptDiff(
+            a="news@1", b="news@2", change=None, parts=(PartDiff(stage=stage, part="user", lines=(("+", "x"),)),)
+        )
+        for stage in ("conflicts", "map")
+    }
+    said = {
+        stage: compare(
+            experiment(1), (V1, V2), found, Material(), service_version="0", diffs={("news@1", "news@2"): diff}
+        )
+        for stage, diff in diffs.items()
+    }
+    by_chance = {stage: any("by chance" in note for note in made.pairs[0].notes) for stage, made in said.items()}
+    assert by_chance == {"conflicts": True, "map": False}
 
 
 def test_a_new_quote_that_stands_nowhere_is_told_and_an_old_one_is_not() -> None:

@@ -1,6 +1,5 @@
 """Conflicts: what a model is shown, what of its reply stands, and what resolves it."""
 
-import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -556,9 +555,7 @@ def test_hundreds_of_conflicts_over_five_hundred_points_and_thousands_of_names_t
         (msgspec.structs.replace(place("d1", text[n * 20 : n * 20 + 18], n * 20), sentence=n),) for n in range(500)
     ]
     reply = ConflictsReply(conflicts=tuple(pair("status", n % 500 + 1, (n * 7 + 1) % 500 + 1) for n in range(400)))
-    began = time.perf_counter()
     kept, dropped = apply(reply, points, evidence, grounding.build_index([source]), entities=names)
-    assert time.perf_counter() - began < 5
     assert len(kept) + len(dropped) == 400
 
 

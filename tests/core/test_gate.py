@@ -50,7 +50,7 @@ def held(
     one: PairComparison, found: tuple[Trial, ...] = BOTH, rules: Rules | None = None, expected: int = 6
 ) -> GateResult:
     """The gate over a pair."""
-    return gate(one, found, expected, rules or Rules())
+    return gate(one, found, expected, rules or Rules(), primary="cited_points", names={"s2": "bridge.txt"})
 
 
 def outcome(result: GateResult, rule: str) -> Outcome:
@@ -68,7 +68,9 @@ def test_a_document_set_that_lost_a_claim_that_matters_is_a_regression() -> None
     lost = SetComparison(set="s2", a="t2", b="t5", counts=LedgerCounts(lost=1, lost_material=1), tags=("regressed",))
     found = held(pair(FINE, lost))
     assert found.outcome == "regression"
-    assert "s2: 1 claim that matters lost" in next(one.detail for one in found.reasons if one.rule == "documents")
+    assert "bridge.txt: 1 claim that matters lost" in next(
+        one.detail for one in found.reasons if one.rule == "documents"
+    )
 
 
 def test_lost_filler_is_no_regression() -> None:
@@ -161,6 +163,18 @@ def test_budgets_are_held_and_what_nobody_measured_is_over(rules: Rules, rule: s
     """The summaries have 20 words and took 2 s; what they cost is not known, so no bound on it is kept."""
     slow = row("latency_p95", direction="context", unit="seconds", a=2.0, b=2.0)
     assert outcome(held(pair(metrics=(row("cited_points"), slow)), rules=rules), rule) == expected
+
+
+def test_a_primary_metric_that_was_not_measured_is_inconclusive() -> None:
+    """What the comparison is about has no value: that is no pass."""
+    found = held(pair(metrics=(row("must_recall"), row("cited_points", n=0, a=None, b=None, delta=None))))
+    assert (found.outcome, outcome(found, "primary_metric")) == ("inconclusive", "inconclusive")
+
+
+def test_a_pass_over_few_documents_says_what_they_could_not_show() -> None:
+    """That no metric is worse proves nothing where none could have been."""
+    found = held(pair(metrics=(row("cited_points", verdict="too_few_documents"),)))
+    assert "3 document sets could not have shown" in next(one.detail for one in found.reasons if one.rule == "metrics")
 
 
 def test_every_rule_that_was_held_is_listed() -> None:

@@ -16,10 +16,13 @@ from pathlib import Path
 import msgspec
 
 from service.adapters.library import decided
+from service.adapters.library.evidence import Evidence
 from service.adapters.library.reading import LOCK, load, read_lock
-from service.core.catalogue import Because, Event, resolve
-from service.core.errors import BadPrompt, InvalidRequest
-from service.core.prompt_names import label_fault
+from service.core import deciding
+from service.core.catalogue import Catalogue, Event, check_prompt, resolve
+from service.core.errors import BadPrompt, InvalidRequest, NotFound
+from service.core.prompt_names import label_fault, shown
+from service.core.prompt_names import reference as read
 from service.core.prompts import PromptVersion
 from service.core.types import Value
 
@@ -59,6 +62,7 @@ def release(folder: Path, version: PromptVersion, *, now: Now = _utc) -> Event |
     """Add a draft to the lock, from when on it may not change; None where it is in there already.
 
     Raises:
+        InvalidRequest: another released version of the prompt sends exactly the same.
         BadPrompt: that version is released with another digest, or the folder cannot be written.
     """
     name, number = version.front.name, version.front.version
@@ -72,6 +76,12 @@ def release(folder: Path, version: PromptVersion, *, now: Now = _utc) -> Event |
             raise BadPrompt(
                 f"{name}@{number} is released with the digest {before[:_SHORT]}, and this one is "
                 f"{version.digest[:_SHORT]}. Write a new version."
+            )
+        if (same := deciding.same_as(version, lock[name])) is not None:
+            raise InvalidRequest(
+                f"{name}@{number} sends exactly what {name}@{same} sends, which is released: both have the digest "
+                f"{version.digest[:_SHORT]}. A version of its own would say that something changed. Change what it "
+                f"sends, or set a label on {name}@{same}."
             )
         lock[name][str(number)] = version.digest
         event = Event(at=_moment(now), action="release", prompt=name, to=number)
@@ -95,12 +105,13 @@ def withdraw(folder: Path, reference: str, why: str, *, now: Now = _utc) -> Even
 
     def decide() -> Change:
         catalogue = load(folder).catalogue
-        front = resolve(reference, catalogue).version.front
+        front = _released(reference, catalogue).front
         labels = [label for label, to in catalogue.labels.get(front.name, {}).items() if to == front.version]
         if labels:
             raise InvalidRequest(
                 f"{front.name}@{front.version} has the label {' and '.join(labels)}. Move it to another version first: "
-                f"`precis prompts label {front.name}@N {labels[0]}`."
+                f"`precis prompts label {front.name}@N {labels[0]}`, or remove it: `precis prompts label {front.name} "
+                f"{labels[0]} --remove --why TEXT`."
             )
         withdrawn = {
             name: {str(number): because for number, because in found.items()}
@@ -121,13 +132,24 @@ def label(
     name: str,
     *,
     why: str | None = None,
-    because: Because | None = None,
+    because: Evidence | None = None,
+    new: bool = False,
     now: Now = _utc,
 ) -> Event | None:
     """Move a label to a released version; None where it is there already.
 
+    Args:
+        folder: of the prompts.
+        reference: to the version.
+        name: of the label.
+        why: the reason in words.
+        because: the file that shows it.
+        new: whether the label is meant to be another one than those there are, however close it is to one.
+        now: the clock.
+
     Raises:
-        InvalidRequest: the label cannot be one, or nothing is said about why.
+        InvalidRequest: the label cannot be one, or seems to be a typo; nothing is said about why; or the report is
+            about other versions, or its gate did not pass and there is no reason in words.
         PromptWithdrawn: the version is withdrawn.
         NotFound: there is no such version.
         BadPrompt: the folder does not load, or cannot be written.
@@ -140,7 +162,13 @@ def label(
 
     def decide() -> Change | None:
         catalogue = load(folder).catalogue
-        front = resolve(reference, catalogue).version.front
+        version = _released(reference, catalogue)
+        if because is not None and because.comparison is not None:
+            called = because.because.name
+            deciding.check_report(version, because.comparison, name=called, why=reason is not None)
+        if not new:
+            deciding.check_label_new(name, frozenset(one for found in catalogue.labels.values() for one in found))
+        front = version.front
         before = catalogue.labels.get(front.name, {}).get(name)
         if before == front.version:
             return None
@@ -154,11 +182,50 @@ def label(
             from_=before,
             to=front.version,
             why=reason,
-            because=because,
+            because=because.because if because else None,
         )
         return Change(file=decided.LABELS, content=labels, event=event)
 
     return _change(folder, decide)
+
+
+def remove(folder: Path, prompt: str, name: str, why: str, *, now: Now = _utc) -> Event:
+    """Remove a label from a prompt: a reference by it then means nothing.
+
+    Raises:
+        InvalidRequest: there is no reason.
+        NotFound: there is no such prompt, or it has no such label.
+        BadPrompt: the folder does not load, or cannot be written.
+    """
+    reason = _said(why)
+    if reason is None:
+        raise InvalidRequest("A label is removed for a reason. Say it with --why TEXT.")
+
+    def decide() -> Change:
+        catalogue = load(folder).catalogue
+        check_prompt(prompt, catalogue)
+        labels = {known: dict(found) for known, found in catalogue.labels.items()}
+        own = labels.get(prompt, {})
+        if name not in own:
+            there = ", ".join(f"{label} ({prompt}@{to})" for label, to in sorted(own.items())) or "none"
+            raise NotFound(f"{prompt} has no label {shown(name)}. Labels there: {there}.")
+        before = own.pop(name)
+        labels = {known: found for known, found in labels.items() if found}
+        event = Event(at=_moment(now), action="label", prompt=prompt, label=name, from_=before, why=reason)
+        return Change(file=decided.LABELS, content=labels, event=event)
+
+    event = _change(folder, decide)
+    assert event is not None  # noqa: S101 - `decide` above always gives a change
+    return event
+
+
+def _released(reference: str, catalogue: Catalogue) -> PromptVersion:
+    """The version that a reference means, which may not be a draft: only what does not change is decided about."""
+    asked = read(reference)
+    if any((one.front.name, one.front.version) == (asked.name, asked.version) for one in catalogue.drafts):
+        name = f"{asked.name}@{asked.version}"
+        raise NotFound(f"{name} is a draft, and may still change. Release it first: `precis prompts release {name}`.")
+    return resolve(asked, catalogue).version
 
 
 def _said(why: str | None) -> str | None:

@@ -13,6 +13,7 @@ from service.core.types import Value
 LABELS = "labels.json"
 WITHDRAWN = "withdrawn.json"
 HISTORY = "history.jsonl"
+DECIDED = (LABELS, WITHDRAWN, HISTORY)
 
 _BYTE = "(byte "
 
@@ -50,14 +51,22 @@ def read_bytes(path: Path) -> bytes | None:
 # --- labels and withdrawn versions -----------------------------------------------------------------------------------
 
 
-def read_labels(folder: Path) -> tuple[Entry, ...]:
-    """The labels as they are written; none where there is no such file. Raises BadPrompt."""
-    return tuple(_entries(folder / LABELS, '{"news": {"production": 2}}'))
+def read_labels(folder: Path, faults: list[str]) -> tuple[Entry, ...]:
+    """The labels as they are written; none where there is no such file. What does not fit is added to the faults."""
+    return _read(folder / LABELS, '{"news": {"production": 2}}', faults)
 
 
-def read_withdrawn(folder: Path) -> tuple[Entry, ...]:
-    """The withdrawn versions as they are written; none where there is no such file. Raises BadPrompt."""
-    return tuple(_entries(folder / WITHDRAWN, '{"news": {"2": "why it was withdrawn"}}'))
+def read_withdrawn(folder: Path, faults: list[str]) -> tuple[Entry, ...]:
+    """The withdrawn versions as they are written; none where there is no such file. Faults as with labels."""
+    return _read(folder / WITHDRAWN, '{"news": {"2": "why it was withdrawn"}}', faults)
+
+
+def _read(path: Path, example: str, faults: list[str]) -> tuple[Entry, ...]:
+    try:
+        return tuple(_entries(path, example))
+    except BadPrompt as error:
+        faults.append(error.detail)
+        return ()
 
 
 def _entries(path: Path, example: str) -> Iterator[Entry]:
@@ -83,42 +92,44 @@ def _entries(path: Path, example: str) -> Iterator[Entry]:
 
 
 def held_labels(
-    entries: tuple[Entry, ...], released: Released, withdrawn: tuple[Entry, ...]
+    entries: tuple[Entry, ...], released: Released, withdrawn: tuple[Entry, ...], faults: list[str]
 ) -> dict[str, dict[str, int]]:
-    """Version by prompt and label; raises BadPrompt for one that names no version that may have it."""
+    """Version by prompt and label; one that names no version that may have it is left out, and added to the faults."""
     gone = {(entry.prompt, entry.key) for entry in withdrawn}
     labels: dict[str, dict[str, int]] = {}
     for entry in entries:
         number = entry.value
         if (fault := label_fault(entry.key)) is not None:
-            raise BadPrompt(f"{entry.at}: {fault}. Write another name, or take the line out.")
-        if not isinstance(number, int) or isinstance(number, bool) or number not in released.get(entry.prompt, ()):
-            raise BadPrompt(
+            faults.append(f"{entry.at}: {fault}. Write another name, or take the line out.")
+        elif not isinstance(number, int) or isinstance(number, bool) or number not in released.get(entry.prompt, ()):
+            faults.append(
                 f"{entry.at}: the label {entry.key} of {entry.prompt} is on {number!r}, which is no released version. "
                 f"{_numbers(entry.prompt, released)} Write the number of one, or take the line out."
             )
-        if (entry.prompt, str(number)) in gone:
-            raise BadPrompt(
+        elif (entry.prompt, str(number)) in gone:
+            faults.append(
                 f"{entry.at}: the label {entry.key} is on {entry.prompt}@{number}, which is withdrawn. Write the "
                 "number of another version, or take the line out."
             )
-        labels.setdefault(entry.prompt, {})[entry.key] = number
+        else:
+            labels.setdefault(entry.prompt, {})[entry.key] = number
     return labels
 
 
-def held_withdrawn(entries: tuple[Entry, ...], released: Released) -> dict[str, dict[int, str]]:
-    """Why, by prompt and version; raises BadPrompt for one that names no released version, or gives no reason."""
+def held_withdrawn(entries: tuple[Entry, ...], released: Released, faults: list[str]) -> dict[str, dict[int, str]]:
+    """Why, by prompt and version; one that names no released version, or gives no reason, is added to the faults."""
     withdrawn: dict[str, dict[int, str]] = {}
     for entry in entries:
         known = {str(number): number for number in released.get(entry.prompt, ())}
         if entry.key not in known:
-            raise BadPrompt(
+            faults.append(
                 f"{entry.at}: {entry.prompt}@{entry.key} is withdrawn, and no released version. "
                 f"{_numbers(entry.prompt, released)} Write the number of one, or take the line out."
             )
-        if not isinstance(entry.value, str) or not entry.value.strip():
-            raise BadPrompt(f"{entry.at}: {entry.prompt}@{entry.key} is withdrawn without a reason. Write why.")
-        withdrawn.setdefault(entry.prompt, {})[known[entry.key]] = entry.value
+        elif not isinstance(entry.value, str) or not entry.value.strip():
+            faults.append(f"{entry.at}: {entry.prompt}@{entry.key} is withdrawn without a reason. Write why.")
+        else:
+            withdrawn.setdefault(entry.prompt, {})[known[entry.key]] = entry.value
     return withdrawn
 
 
@@ -130,39 +141,47 @@ def _numbers(name: str, released: Released) -> str:
 # --- the history -----------------------------------------------------------------------------------------------------
 
 
-def read_history(folder: Path) -> tuple[Recorded, ...]:
-    """The history as it is written, oldest first; none where there is no such file. Raises BadPrompt."""
+def read_history(folder: Path, faults: list[str]) -> tuple[Recorded, ...]:
+    """The history as it is written, oldest first; none where there is no such file. Faults as with labels."""
     path = folder / HISTORY
+    try:
+        content = read_bytes(path) or b""
+    except BadPrompt as error:
+        faults.append(error.detail)
+        return ()
     recorded: list[Recorded] = []
-    for number, line in enumerate((read_bytes(path) or b"").split(b"\n"), 1):
+    for number, line in enumerate(content.split(b"\n"), 1):
         if line.strip():
             at = f"{path}:{number}"
             try:
                 recorded.append(Recorded(at=at, event=msgspec.json.decode(line, type=Event)))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise BadPrompt(
+                faults.append(
                     f"{at}: this is no entry of the history: {error}. Restore the file; where the line was cut as it "
                     "was written, take it out."
-                ) from None
+                )
     return tuple(recorded)
 
 
-def held_history(recorded: tuple[Recorded, ...], released: Released) -> tuple[Event, ...]:
-    """The entries; raises BadPrompt for one that names no released version."""
+def held_history(recorded: tuple[Recorded, ...], released: Released, faults: list[str]) -> tuple[Event, ...]:
+    """The entries; one that names no released version is left out, and added to the faults."""
+    events: list[Event] = []
     for one in recorded:
         event = one.event
         named = {number for number in (event.from_, event.to) if number is not None}
         if not named or not named <= released.get(event.prompt, frozenset()):
             which = ", ".join(f"{event.prompt}@{number}" for number in sorted(named)) or f"no version of {event.prompt}"
-            raise BadPrompt(
+            faults.append(
                 f"{one.at}: the history names {which}. {_numbers(event.prompt, released)} Restore the history and the "
                 "lock together, or take the line out."
             )
-        if (event.label is None) == (event.action == "label"):
-            raise BadPrompt(
+        elif (event.label is None) == (event.action == "label"):
+            faults.append(
                 f"{one.at}: an entry has a label where its action is “label”, and only there. Restore the file."
             )
-    return tuple(one.event for one in recorded)
+        else:
+            events.append(event)
+    return tuple(events)
 
 
 # --- where it stands -------------------------------------------------------------------------------------------------

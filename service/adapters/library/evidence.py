@@ -8,9 +8,17 @@ import msgspec
 from service.core.catalogue import Because
 from service.core.comparison import Comparison
 from service.core.errors import InvalidRequest
+from service.core.types import Value
 
 LARGEST_REPORT_BYTES = 200_000_000
 """Up to where a file is read to see whether it is a comparison."""
+
+
+class Evidence(Value, frozen=True, kw_only=True):
+    """A file that something is decided by: what is kept of it, and the comparison where it is one."""
+
+    because: Because
+    comparison: Comparison | None = None
 
 
 class _Resource(msgspec.Struct):
@@ -19,7 +27,7 @@ class _Resource(msgspec.Struct):
     result: Comparison
 
 
-def evidence(path: Path) -> Because:
+def evidence(path: Path) -> Evidence:
     """A file by its name and SHA-256; of a comparison in JSON also its first pair's sentence and its gate's outcome.
 
     Raises:
@@ -38,9 +46,10 @@ def evidence(path: Path) -> Because:
     name = path.name.encode(errors="replace").decode()
     found = _comparison(content)
     if found is None:
-        return Because(name=name, sha256=sha256)
+        return Evidence(because=Because(name=name, sha256=sha256))
     sentence = found.pairs[0].sentence if found.pairs else None
-    return Because(name=name, sha256=sha256, sentence=sentence, outcome=found.gate.outcome)
+    because = Because(name=name, sha256=sha256, sentence=sentence, outcome=found.gate.outcome)
+    return Evidence(because=because, comparison=found)
 
 
 def _comparison(content: bytes) -> Comparison | None:

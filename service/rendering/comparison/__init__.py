@@ -21,7 +21,7 @@ class Known(NamedTuple):
 
 
 FORMS: Mapping[Form, Known] = {
-    "json": Known("application/json", (".json",), True, lambda comparison, _: json.encode(comparison)),
+    "json": Known("application/json", (".json",), True, lambda comparison, _: json.render(comparison)),
     "html": Known("text/html", (".html", ".htm"), True, html.render),
     "markdown": Known("text/markdown", (".md", ".markdown"), True, lambda comparison, _: markdown.render(comparison)),
     "csv": Known("text/csv", (".csv",), True, lambda comparison, _: csv.render(comparison)),

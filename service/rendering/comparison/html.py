@@ -9,23 +9,19 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from html import escape
-from pathlib import Path
 from typing import NamedTuple, get_args
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from service.core.comparison import Comparison, PairComparison, PromptDiff, Tag, Trial
 from service.core.text import visible
+from service.rendering import pages
 from service.rendering import phrases as summary_phrases
 from service.rendering.comparison import json, phrases
 from service.rendering.comparison.panes import SetView, view
 from service.rendering.comparison.reading import shown
 from service.rendering.comparison.room import Plan, plan
-
-TEMPLATES = Path(__file__).parent.parent.parent / "_data" / "templates"
-MOST_RAW = 250_000
-"""Bytes of results shown as JSON, all together; the page says which are left out."""
 
 
 class RawView(NamedTuple):
@@ -60,16 +56,17 @@ def render(comparison: Comparison, texts: Mapping[str, str]) -> str:
     script, style = (_part(name) for name in ("script.js", "style.css"))
     planned = plan(comparison, texts)
     pairs = tuple(_pair(at, comparison, texts, planned) for at in range(len(comparison.pairs)))
-    return environment.get_template("comparison.html").render(
+    page = environment.get_template("comparison.html").render(
         comparison=comparison,
         pairs=pairs,
-        raw=_raw(comparison),
+        raw=_raw(comparison, planned.left),
         planned=planned,
         policy=f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
         "base-uri 'none'; form-action 'none'",
         script=Markup(script),  # noqa: S704 - our own file
         style=Markup(style),  # noqa: S704 - our own file
     )
+    return f"{page}\n"
 
 
 def _pair(at: int, comparison: Comparison, texts: Mapping[str, str], planned: Plan) -> PairView:
@@ -91,13 +88,13 @@ def _pair(at: int, comparison: Comparison, texts: Mapping[str, str], planned: Pl
     )
 
 
-def _raw(comparison: Comparison) -> dict[str, RawView]:
+def _raw(comparison: Comparison, room: int) -> dict[str, RawView]:
     """The results that are shown, by their trials, in the order of the pairs, while there is room."""
     trials = {trial.id: trial for trial in comparison.trials}
     names = {one.id: one.name for one in comparison.sets}
     wanted = dict.fromkeys(name for pair in comparison.pairs for one in pair.sets for name in (one.a, one.b) if name)
     numbers = {trial.id: number for number, trial in enumerate(comparison.trials, 1)}
-    left = MOST_RAW
+    left = room
     found: dict[str, RawView] = {}
     for name in wanted:
         trial = trials.get(name)
@@ -121,22 +118,14 @@ def _as_seen(trial: Trial) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # Whoever copies from the page takes no hidden words along.
-        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-    )
+    environment = pages.environment()
     environment.globals.update(phrases=phrases, points=summary_phrases)
     return environment
 
 
 @cache
 def _part(name: str) -> str:
-    return (TEMPLATES / "comparison" / name).read_text(encoding="utf-8")
+    return (pages.TEMPLATES / "comparison" / name).read_text(encoding="utf-8")
 
 
 def _source(text: str) -> str:

@@ -4,11 +4,17 @@ import json
 
 import msgspec
 
+from service.core.comparison import Comparison
 from service.core.types import Value
 
 
+def render(comparison: Comparison) -> str:
+    """The comparison, indented."""
+    return encode(comparison) + "\n"
+
+
 def encode(value: Value | None) -> str:
-    """The value, indented."""
+    """A value, indented."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 

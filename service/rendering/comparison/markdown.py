@@ -18,9 +18,10 @@ MOST_LETTERS = 300
 """Characters of one text."""
 REST = "The whole is in the page or the JSON of the same comparison."
 
-_TOLD: tuple[EntryLabel, ...] = ("lost", "contradicts", "changed", "gained")
-_REFERS = re.compile(r"(?<!\w)(?P<sign>\\?[@#]|GH-)(?=\w)")
-"""What a host of code would make a mention of a person, or a link to an issue."""
+_TOLD: tuple[EntryLabel, ...] = ("lost", "contradicts", "changed", "gained", "reworded")
+"""What is told of each; of what is only reworded, where one claim says less."""
+_REFERS = re.compile(r"(?<!\w)(\\?[@#]|GH-)(?=\w)|\b(\w+:)(?=//)|\b(www)(?=\.)")
+"""What a host of code would make a mention of a person, or a link to an issue or to the web."""
 
 
 def render(comparison: Comparison) -> str:
@@ -131,7 +132,7 @@ def _name(one: Shown) -> str:
 
 def _happened(one: Shown, pair: PairComparison) -> Iterator[str]:
     found = one.found
-    told = [entry for label in _TOLD for entry in one.entries if entry.label == label]
+    told = [entry for entry in one.entries if entry.label in _TOLD and (entry.label != "reworded" or entry.changes)]
     told.sort(key=lambda entry: (_TOLD.index(entry.label or "lost"), -entry.weight))
     lines = [f"- failed: {_text(said)}" for said in one.failures]
     lines += [f"- new and unsupported {new.kind}: {_text(new.text)} ({_text(new.detail)})" for new in found.unsupported]
@@ -171,6 +172,8 @@ def _text(text: str) -> str:
 
     >>> _text("thanks @all, see #12 and GH-3")
     'thanks @<!-- -->all, see \\#<!-- -->12 and GH-<!-- -->3'
+    >>> _text("https://a.example, www.b.example, me@c.example, news@3")
+    'https:<!-- -->//a.example, www<!-- -->.b.example, me@c.example, news@3'
     """
     short = summary_markdown.escape(phrases.shortened(text, MOST_LETTERS))
-    return _REFERS.sub(r"\g<sign><!-- -->", short)
+    return _REFERS.sub(r"\g<0><!-- -->", short)

@@ -3,10 +3,10 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Literal, NamedTuple
 
-from service.core.types import MaskedSpan, Sentence
+from service.core.types import MaskedSpan
 
 Side = Literal["a", "b"]
 
@@ -36,6 +36,8 @@ class Run(NamedTuple):
     """The evidence that begins here."""
     masked: str | None
     """Why it was not read."""
+    hides: bool
+    """Whether what was not read begins here."""
 
 
 class Segment(NamedTuple):
@@ -46,17 +48,24 @@ class Segment(NamedTuple):
 
 
 def segments(
-    text: str, citations: Sequence[Citation], masked: Sequence[MaskedSpan], sentences: Sequence[Sentence] = ()
+    text: str, citations: Sequence[Citation], masked: Sequence[MaskedSpan], sentences: Sequence[tuple[int, int]] = ()
 ) -> Iterator[Segment]:
-    """The text, cut wherever a quote, a masked span or a sentence begins or ends; joined, the runs are the text."""
+    """The text, cut wherever a quote, a masked span or a sentence begins or ends; joined, the runs are the text.
+
+    Args:
+        text: of the source.
+        citations: what is cited.
+        masked: what was not read.
+        sentences: where each begins and ends, in order; they are numbered from 1.
+    """
     citations = [citation for citation in citations if citation.start < citation.end]
     masked = [span for span in masked if span.start < span.end]
-    starts = [sentence.start for sentence in sentences]
+    starts = [start for start, _ in sentences]
     number: int | None = None
     gathered: list[Run] = []
     for start, run in _runs(text, citations, masked, sentences):
         at = bisect_right(starts, start) - 1
-        of = sentences[at].number if at >= 0 and start < sentences[at].end else None
+        of = at + 1 if at >= 0 and start < sentences[at][1] else None
         if gathered and of != number:
             yield Segment(number, tuple(gathered))
             gathered = []
@@ -67,13 +76,13 @@ def segments(
 
 
 def _runs(
-    text: str, citations: Sequence[Citation], masked: Sequence[MaskedSpan], sentences: Sequence[Sentence]
+    text: str, citations: Sequence[Citation], masked: Sequence[MaskedSpan], sentences: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, Run]]:
     """The runs with their offsets."""
     opening, closing = _ends(citations)
     hiding, showing = _ends(masked)
     borders = {0, len(text), *opening, *closing, *hiding, *showing}
-    borders.update(end for sentence in sentences for end in (sentence.start, sentence.end))
+    borders.update(chain.from_iterable(sentences))
     over: dict[int, None] = {}
     hidden: dict[int, None] = {}
     for start, end in pairwise(sorted(border for border in borders if 0 <= border <= len(text))):
@@ -91,6 +100,7 @@ def _runs(
                 claims=tuple(dict.fromkeys(citation.claim for citation in citing)),
                 opens=tuple(citations[at] for at in opening[start]),
                 masked=next((masked[at].reason for at in hidden), None),
+                hides=bool(hiding[start]),
             ),
         )
 

@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple, get_args
 
-from service.adapters.language import split_sentences
-from service.core import text as texts_of
 from service.core import wording
 from service.core.comparison import Cited, EntryLabel
-from service.core.types import DocumentFacts, Evidence, KeyPoint, Sentence, SummaryResult
+from service.core.types import DocumentFacts, Evidence, KeyPoint, SummaryResult
 from service.core.wording import FigureRow, LineDiff
 from service.rendering import phrases as summary_phrases
 from service.rendering.comparison import phrases
@@ -39,6 +37,8 @@ class ClaimView(NamedTuple):
     side: Side
     point: KeyPoint
     places: tuple[PlaceView, ...]
+    again: bool = False
+    """Whether it stands in a row before: it says what two claims of the other side say."""
 
     @property
     def leads_to(self) -> str:
@@ -79,6 +79,15 @@ class SourceView(NamedTuple):
     tally: tuple[tuple[Cited, int], ...]
 
 
+class ConflictView(NamedTuple):
+    """Statements that a version says cannot both hold."""
+
+    kind: str
+    note: str
+    sides: tuple[str, ...]
+    """The quotes of each."""
+
+
 class SetView(NamedTuple):
     """A document set."""
 
@@ -94,6 +103,13 @@ class SetView(NamedTuple):
     figures: tuple[FigureRow, ...] = ()
 
     @property
+    def conflicts(self) -> tuple[tuple[Side, tuple[ConflictView, ...]], ...]:
+        """What either version says cannot both hold; empty where neither says anything."""
+        sides: tuple[Side, Side] = ("a", "b")
+        found = tuple((side, _conflicts(result)) for side, result in zip(sides, self.shown.results, strict=True))
+        return found if any(conflicts for _, conflicts in found) else ()
+
+    @property
     def keys_a(self) -> Mapping[str, str]:
         """The claims of the first version by the ids of their points."""
         return {row.a.point.id: row.a.key for row in self.rows if row.a}
@@ -107,6 +123,19 @@ class SetView(NamedTuple):
     def has_source(self) -> bool:
         """Whether the text of a document stands beside the claims."""
         return any(source.segments is not None for source in self.sources)
+
+
+def _conflicts(result: SummaryResult | None) -> tuple[ConflictView, ...]:
+    if result is None:
+        return ()
+    return tuple(
+        ConflictView(
+            kind=summary_phrases.conflict(one, result),
+            note=summary_phrases.note(one, result),
+            sides=tuple(" … ".join(place.quote for place in side.evidence) for side in one.sides),
+        )
+        for one in result.conflicts
+    )
 
 
 def view(key: str, one: Shown, tier: Tier, texts: Mapping[str, str], crowded: frozenset[str]) -> SetView:
@@ -125,6 +154,7 @@ def view(key: str, one: Shown, tier: Tier, texts: Mapping[str, str], crowded: fr
     numbers = {digest: number for number, digest in enumerate(_digests(one), 1)}
     citations: dict[str, list[Citation]] = {digest: [] for digest in numbers}
     rows = []
+    seen: dict[tuple[Side, str], ClaimView] = {}
     counted: Counter[Side] = Counter()
     for number, entry in enumerate(one.entries, 1):
         sides: dict[Side, ClaimView | None] = {"a": None, "b": None}
@@ -133,9 +163,14 @@ def view(key: str, one: Shown, tier: Tier, texts: Mapping[str, str], crowded: fr
             ("b", entry.b, one.results[1]),
         )
         for side, point, result in given:
-            if point is not None and result is not None:
-                counted[side] += 1
-                sides[side] = _claim(f"{side}{counted[side]}", side, point, _Within(key, result, texts, citations))
+            if point is None or result is None:
+                continue
+            if (side, point.id) in seen:
+                sides[side] = seen[side, point.id]._replace(again=True)
+                continue
+            counted[side] += 1
+            made = _claim(f"{side}{counted[side]}", side, point, _Within(key, result, texts, citations))
+            sides[side] = seen[side, point.id] = made
         rows.append(RowView(f"{key}r{number}", entry, sides["a"], sides["b"]))
     facts = {facts.sha256: facts for result in one.results[::-1] if result for facts in result.documents}
     sources = [
@@ -231,17 +266,17 @@ def _source(
     crowded: frozenset[str],
 ) -> SourceView:
     text = texts.get(digest)
-    strip = next((strip.sentences for strip in one.found.strips if strip.document == digest), ())
-    found = _sentences(text, facts, one, len(strip)) if text is not None else ()
+    drawn = next((strip for strip in one.found.strips if strip.document == digest), None)
+    strip, spans = (drawn.sentences, drawn.spans) if drawn else ((), ())
     masked = facts.masked if facts else ()
     cells = list(_cells(strip))
-    links = {sentence.number: f"#{key}n{sentence.number}" for sentence in found}
+    links = {number: f"#{key}n{number}" for number in range(1, len(spans) + 1) if text is not None}
     return SourceView(
         key=key,
         name=summary_phrases.name(facts) if facts else phrases.digest(digest),
         about=_about(facts, digest),
         language=facts.language if facts else None,
-        segments=tuple(segments(text, citations, masked, found)) if text is not None else None,
+        segments=tuple(segments(text, citations, masked, spans)) if text is not None else None,
         missing=phrases.NO_ROOM if digest in crowded else phrases.NO_TEXT,
         cells=tuple(cell._replace(link=links.get(cell.first)) for cell in cells),
         tally=tuple((cited, number) for cited in get_args(Cited) if (number := strip.count(cited))),
@@ -251,20 +286,6 @@ def _source(
 def _about(facts: DocumentFacts | None, digest: str) -> str:
     size = f"{facts.characters:,} characters, {facts.language or 'language unknown'}, " if facts else ""
     return f"{size}SHA-256 {phrases.digest(digest)}"
-
-
-def _sentences(text: str, facts: DocumentFacts | None, one: Shown, expected: int) -> tuple[Sentence, ...]:
-    """The sentences that the strip counts, found anew; none where they turn out to be others.
-
-    A strip has no offsets, and what finds sentences may have changed since it was drawn.
-    """
-    results = [result for result in one.results if result is not None]
-    if any(result.manifest.versions.get("sentences") != texts_of.SENTENCES_VERSION for result in results):
-        return ()
-    found = texts_of.sentences(text, split_sentences, facts.masked if facts else ())
-    if expected and len(found) != expected:
-        return ()
-    return found
 
 
 def _cells(strip: Sequence[Cited]) -> Iterator[Cell]:

@@ -137,9 +137,9 @@ METRICS: Mapping[str, Metric] = {
 }
 
 _GATE: Mapping[Outcome, str] = {
-    "pass": "{b} may take the place of {a}.",
-    "regression": "{b} may not take the place of {a}.",
-    "inconclusive": "{b} may not take the place of {a} yet: the rules below do not decide it.",
+    "pass": "No rule speaks against {b} in place of {a}.",
+    "regression": "A rule speaks against {b} in place of {a}.",
+    "inconclusive": "Whether {b} may take the place of {a} is not decided by these rules.",
     "not_comparable": "{b} cannot be held against {a}.",
 }
 _STEPS: Mapping[Unit, str] = {

@@ -27,8 +27,15 @@ class Entry(NamedTuple):
 
     @property
     def changes(self) -> list[str]:
-        """What the two claims differ in."""
-        return [phrases.change(change) for change in self.found.changes] if self.found else []
+        """What the two claims differ in, and what only one of them has."""
+        if self.found is None:
+            return []
+        only = [
+            f"only {side}: {', '.join(values)}"
+            for side, values in (("A", self.found.only_a), ("B", self.found.only_b))
+            if values
+        ]
+        return [*(phrases.change(change) for change in self.found.changes), *only]
 
     @property
     def weight(self) -> float:
@@ -92,14 +99,19 @@ def shown(comparison: Comparison, pair: PairComparison) -> Iterator[Shown]:
 
 
 def _entries(one: SetComparison, a: SummaryResult | None, b: SummaryResult | None) -> Iterator[Entry]:
-    """Those of the ledger, then the claims that it does not have, as where the other side failed."""
+    """Those of the ledger, then the claims that it does not have, as where the other side failed.
+
+    A claim may stand in several entries: where it says what two of the other side say.
+    """
     ours, theirs = ({point.id: point for point in result.key_points} if result else {} for result in (a, b))
     for found in one.ledger:
-        mine = ours.pop(found.a, None) if found.a is not None else None
-        other = theirs.pop(found.b, None) if found.b is not None else None
+        mine, other = ours.get(found.a or ""), theirs.get(found.b or "")
         if mine is not None or other is not None:
             yield Entry(found.label, mine, other, found)
+    told = ({found.a for found in one.ledger}, {found.b for found in one.ledger})
     for point in ours.values():
-        yield Entry(None, point, None, None)
+        if point.id not in told[0]:
+            yield Entry(None, point, None, None)
     for point in theirs.values():
-        yield Entry(None, None, point, None)
+        if point.id not in told[1]:
+            yield Entry(None, None, point, None)

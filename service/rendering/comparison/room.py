@@ -10,8 +10,10 @@ MOST_WHOLE = 40
 """Document sets that are shown whole; of those after them, over all pairs, the ledger with its quotes."""
 MOST_LEDGERS = 400
 """Document sets with a ledger; those after them are a line each."""
-MOST_TEXT = 350_000
+MOST_TEXT = 200_000
 """Bytes of sources, all together."""
+MOST_BYTES = 320_000
+"""Of sources and of results as JSON: so much stands in a page beside claims and quotes. Sources come first."""
 
 Tier = Literal["whole", "ledger", "line"]
 Place = tuple[int, int]
@@ -26,6 +28,8 @@ class Plan(NamedTuple):
     """Texts that are shown, by the digests."""
     crowded: frozenset[tuple[Place, str]]
     """Texts that are at hand and are not shown for want of room."""
+    left: int
+    """Bytes that are left for results."""
     sets: Mapping[Tier, int]
     """How many document sets are shown so."""
 
@@ -51,4 +55,4 @@ def plan(comparison: Comparison, texts: Mapping[str, str]) -> Plan:
                 fits = used + sizes[digest] <= MOST_TEXT
                 (sources if fits else crowded).add((place, digest))
                 used += sizes[digest] if fits else 0
-    return Plan(tiers, frozenset(sources), frozenset(crowded), Counter(tiers.values()))
+    return Plan(tiers, frozenset(sources), frozenset(crowded), MOST_BYTES - used, Counter(tiers.values()))

@@ -22,7 +22,8 @@ MOST_SETS = 40
 _MOST_CHARACTERS = 400
 """Of one text."""
 
-_TOLD: tuple[EntryLabel, ...] = ("lost", "contradicts", "changed", "gained")
+_TOLD: tuple[EntryLabel, ...] = ("lost", "contradicts", "changed", "gained", "reworded")
+"""What is told of each; of what is only reworded, where one claim says less."""
 _STYLES: Mapping[PairVerdict | Outcome | EntryLabel, str] = {
     "better": "green",
     "worse": "red",
@@ -83,9 +84,9 @@ def _notes(pair: PairComparison, console: Console) -> None:
 
 def _metrics(comparison: Comparison, pair: PairComparison, console: Console) -> None:
     _heading(console, "Metrics")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("", no_wrap=True)
-    for name in (f"A {pair.a}", f"B {pair.b}", "B − A", "95%", "+/=/−", "n", "p", "noise"):
+    for name in (f"A {pair.a}", f"B {pair.b}", "B − A", "95%", "+/=/− of n", "p", "noise"):
         table.add_column(Text(phrases.shortened(presentable(name), 14)), justify="right")
     table.add_column("verdict")
     for row in phrases.judged(pair):
@@ -100,8 +101,7 @@ def _metrics(comparison: Comparison, pair: PairComparison, console: Console) -> 
             phrases.value(row.b, row.unit),
             phrases.delta(row.delta, row.unit),
             phrases.interval(row.interval, row.unit),
-            f"{row.wins}/{row.ties}/{row.losses}",
-            str(row.n),
+            f"{row.wins}/{row.ties}/{row.losses} of {row.n}",
             phrases.probability(row.p_holm),
             "?" if row.noise is None else phrases.noise(row),
             verdict,
@@ -144,16 +144,16 @@ def _documents(comparison: Comparison, pair: PairComparison, console: Console) -
 def _lines(one: Shown, pair: PairComparison) -> Iterator[tuple[str, Text]]:
     """What happened, each with its margin."""
     for said in one.failures:
-        yield "failed       ", Text(said)
+        yield "failed        ", Text(said)
     for new in one.found.unsupported:
-        yield "unsupported  ", Text(f"{new.kind}: {new.text} ({new.detail})")
+        yield "unsupported   ", Text(f"{new.kind}: {new.text} ({new.detail})")
     for fact in one.found.facts:
         side = "lost" if fact.covered_by == "a" else "gained"
-        yield f"{side + ' fact':<13}", Text(f"({fact.importance}) {fact.text}")
-    told = [entry for label in _TOLD for entry in one.entries if entry.label == label]
+        yield f"{side + ' fact':<14}", Text(f"({fact.importance}) {fact.text}")
+    told = [entry for entry in one.entries if entry.label in _TOLD and (entry.label != "reworded" or entry.changes)]
     for entry in sorted(told, key=lambda entry: (_TOLD.index(entry.label or "lost"), -entry.weight)):
         sign = {"lost": "−", "gained": "+"}.get(entry.label or "", " ")
-        yield f"{sign} {entry.label:<11}", _entry(entry, pair)
+        yield f"{sign} {entry.label:<12}", _entry(entry, pair)
 
 
 def _entry(entry: Entry, pair: PairComparison) -> Text:

@@ -185,7 +185,7 @@ def prompt(version: int) -> PromptRef:
 def strip(source: str, a: SummaryResult, b: SummaryResult) -> Strip:
     """The sentences of a text by who cites them."""
     masked = a.documents[0].masked
-    found = []
+    found, spans = [], []
     for sentence in texts_of.sentences(source, split_sentences, masked):
         sides = [
             any(
@@ -198,7 +198,8 @@ def strip(source: str, a: SummaryResult, b: SummaryResult) -> Strip:
         hidden = any(span.start <= sentence.start < span.end for span in masked)
         cited: Cited = "both" if all(sides) else "a" if sides[0] else "b" if sides[1] else "neither"
         found.append("masked" if hidden else cited)
-    return Strip(document=sha(source), sentences=tuple(found))
+        spans.append((sentence.start, sentence.end))
+    return Strip(document=sha(source), sentences=tuple(found), spans=tuple(spans))
 
 
 def entry(label: EntryLabel, a: str | None, b: str | None, *changes: Change, weight: float = 0.0) -> LedgerEntry:
@@ -365,7 +366,11 @@ def built() -> Built:
     a, b, ledger = bridge()
     first = compared(1, "bridge.txt", BRIDGE, a, b, ledger)
     quote = "It rained on Monday."
-    points = [point("k1", quote, HOSTILE, [quote]), point("k2", "A&B said </script>.", HOSTILE, ["</script> said"])]
+    turned = "Half of it \u202eis turned around\u202c"
+    points = [
+        point("k1", quote, HOSTILE, [quote]),
+        point("k2", "A&B said </script>.", HOSTILE, ["</script> said", turned]),
+    ]
     second = compared(
         2,
         "</script><b>evil\u202e.txt",

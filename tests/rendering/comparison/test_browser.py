@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from service.core.comparison import Comparison
+from service.core.comparison import Comparison, LedgerEntry
 from service.rendering.comparison import html
 
 pytestmark = [pytest.mark.chromium, pytest.mark.enable_socket]
@@ -56,6 +56,11 @@ class Browser:
     def run(self, expression: str) -> Any:
         """What an expression has for a value in the page."""
         return self.post("/execute/sync", script=f"return {expression}", args=[])
+
+    def until(self, expression: str) -> None:
+        """Wait until an expression holds in the page, as long as a script of a test may take."""
+        look = f"const look = () => ({expression}) ? done() : requestAnimationFrame(look)"
+        self.post("/execute/async", script=f"const done = arguments[0]; {look}; look()", args=[])
 
     def texts(self, selector: str) -> list[str]:
         """The words of all that a selector finds."""
@@ -117,6 +122,8 @@ def opened(browser: Browser, page: Path) -> Browser:
     """The browser at the page, with the second document open."""
     browser.open(page)
     browser.click("#p1s2 > summary")
+    # what the script adds to a document comes when it was opened, not with the click
+    browser.until("document.querySelector('#p1s2 [role=tab]') !== null")
     return browser
 
 
@@ -256,6 +263,31 @@ def test_a_cell_of_the_strip_leads_to_its_sentence(opened: Browser) -> None:
     opened.run("document.querySelectorAll('#p1s2 .strip a')[5].click()")
     assert opened.texts(".s.spot") == ["B k5Traders fear for the summer."]
     assert opened.texts("#said")[0].startswith("sentence 6: B only")
+
+
+def test_a_claim_that_says_what_two_say_lights_up_both(browser: Browser, tmp_path: Path, built: Built) -> None:
+    """It stands beside each of them, and either leads to it."""
+    comparison, texts = built
+    (pair,) = comparison.pairs
+    shared = LedgerEntry(label="reworded", a="k1", b="k5", by="evidence", score=0.8)
+    sets = [msgspec.structs.replace(one, ledger=(*one.ledger[:-1], shared)) for one in pair.sets if one.set == "s1"]
+    file = tmp_path / "shared.html"
+    page = html.render(
+        msgspec.structs.replace(comparison, pairs=(msgspec.structs.replace(pair, sets=tuple(sets)),)), texts
+    )
+    file.write_text(page, encoding="utf-8")
+    browser.open(file)
+    browser.click("#p1s1a1")
+    classes = "[...document.querySelectorAll('.lit, .partner')].filter((one) => one.matches('a'))"
+    assert browser.run(f"{classes}.map((one) => one.textContent.slice(0, 4) + ' ' + one.className)") == [
+        "A k1 claim must lit", "B k1 claim must partner", "A k1 again lit", "B k5 claim should partner"
+    ]  # fmt: skip
+    assert browser.texts("#said") == ["A k1: = same, counterpart B k1, B k5; source sentence 1"]
+    browser.run("document.getElementById('p1s1b5').focus()")
+    browser.press("Left")
+    assert browser.run(ACTIVE) == "p1s1a1"
+    browser.click("#p1s1 .again")
+    assert browser.run(ACTIVE) == "p1s1a1"
 
 
 @pytest.mark.parametrize("target", ["p1s2a3", "p1s2a3e1", "p1s3d1n2"])

@@ -11,9 +11,11 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from service.core.comparison import Comparison, EntryLabel, PairVerdict, Strip, Tag
+from service.core.comparison import Cited, Comparison, EntryLabel, LedgerEntry, PairVerdict, Strip, Tag
 from service.core.text import visible
-from service.rendering.comparison import html, panes, phrases, room
+from service.core.types import Conflict, ConflictSide, SummaryResult
+from service.rendering import pages
+from service.rendering.comparison import html, markdown, panes, phrases, room, terminal
 
 Built = tuple[Comparison, Mapping[str, str]]
 
@@ -114,7 +116,7 @@ def test_the_policy_allows_the_one_script_and_the_one_style_and_nothing_else(bui
 def test_script_and_style_are_the_same_text_after_any_line_ends() -> None:
     """A digest is of what a browser sees, which makes every line end a line feed."""
     for name in ("script.js", "style.css"):
-        text = (html.TEMPLATES / "comparison" / name).read_bytes().decode()
+        text = (pages.TEMPLATES / "comparison" / name).read_bytes().decode()
         assert "\r" not in text
         assert "</" not in text
 
@@ -122,9 +124,8 @@ def test_script_and_style_are_the_same_text_after_any_line_ends() -> None:
 def test_the_sources_stand_in_the_page_as_they_are_but_for_what_hides(built: Built) -> None:
     """Markup, braces, a word of 5,000 letters and all."""
     comparison, texts = built
-    wanted = [
-        texts[one.digests[0]] for shown in comparison.pairs[0].sets for one in comparison.sets if one.id == shown.set
-    ]
+    digests = {one.id: one.digests[0] for one in comparison.sets}
+    wanted = [texts[digests[shown.set]] for shown in comparison.pairs[0].sets]
     assert taken_apart(built).sources == [visible(text) for text in wanted]
 
 
@@ -149,10 +150,10 @@ def test_a_result_in_the_page_is_the_result(built: Built) -> None:
     comparison, texts = built
     page = html.render(comparison, texts)
     blocks = re.findall(r'<pre tabindex="0">(.*?)</pre>', page, re.DOTALL)
-    read = [msgspec.json.decode(_unescaped(block)) for block in blocks]
+    read = [msgspec.json.decode(_unescaped(block), type=SummaryResult) for block in blocks]
     results = {trial.id: trial.result for trial in comparison.trials}
     wanted = [results[name] for one in comparison.pairs[0].sets for name in (one.a, one.b) if name]
-    assert read == [msgspec.to_builtins(result) for result in wanted]
+    assert read == wanted
 
 
 def _unescaped(text: str) -> str:
@@ -203,7 +204,7 @@ def test_masked_parts_are_shown_as_not_read(built: Built) -> None:
 def test_every_sentence_of_the_strip_says_who_cites_it_and_leads_to_its_place(built: Built) -> None:
     """By a letter and in words."""
     page = html.render(*built)
-    cells = re.findall(r'<a class="box (\w+)" href="#p1s2d1n(\d+)" title="([^"]+)" aria-label="\3">(\S+)</a>', page)
+    cells = re.findall(r'<a class="box (\w+)" href="#p1s2d1n(\d+)" aria-label="([^"]+)">(\S+)</a>', page)
     assert [(kind, int(number), letter) for kind, number, _, letter in cells] == [
         ("both", 1, "AB"), ("both", 2, "AB"), ("both", 3, "AB"), ("both", 4, "AB"),
         ("a", 5, "A"), ("b", 6, "B"), ("neither", 7, "·"), ("masked", 8, "×"),
@@ -211,16 +212,16 @@ def test_every_sentence_of_the_strip_says_who_cites_it_and_leads_to_its_place(bu
     assert cells[4][2] == "sentence 5: A only"
 
 
-def test_a_strip_of_other_sentences_has_no_links(built: Built) -> None:
-    """What finds sentences may have changed since: a wrong place is worse than none."""
+def test_a_strip_without_places_has_no_links(built: Built) -> None:
+    """A wrong place would be worse than none."""
     comparison, texts = built
     (pair,) = comparison.pairs
     shorter = tuple(
-        replace(one, strips=tuple(Strip(document=of.document, sentences=of.sentences[:-1]) for of in one.strips))
+        replace(one, strips=tuple(Strip(document=of.document, sentences=of.sentences) for of in one.strips))
         for one in pair.sets
     )
     page = html.render(replace(comparison, pairs=(replace(pair, sets=shorter),)), texts)
-    assert 'role="img" title="sentence 5: A only"' in page
+    assert 'role="img" aria-label="sentence 5: A only"' in page
     assert 'href="#p1s2d1n5"' not in page
 
 
@@ -228,16 +229,28 @@ def test_a_long_strip_joins_neighbours_that_are_alike(built: Built) -> None:
     """It stays a strip, and counts every sentence."""
     comparison, _ = built
     (pair,) = comparison.pairs
+    uncited: tuple[Cited, ...] = ("neither",)
+    sentences: tuple[Cited, ...] = (*uncited * 300, "b")
     strips = tuple(
-        replace(
-            one, strips=tuple(Strip(document=of.document, sentences=("neither",) * 300 + ("b",)) for of in one.strips)
-        )
+        replace(one, strips=tuple(Strip(document=of.document, sentences=sentences) for of in one.strips))
         for one in pair.sets
     )
     page = html.render(replace(comparison, pairs=(replace(pair, sets=strips),)), {})
-    assert page.count('aria-label="sentences 1 to 300: neither"') == 2
+    assert page.count('aria-label="sentences 1 to 300: neither">· 300</span>') == 2
     assert page.count('aria-label="sentence 301: B only"') == 2
     assert panes.MOST_CELLS < 301
+
+
+def test_a_claim_may_stand_in_several_rows(built: Built) -> None:
+    """Its ids and marks are in the page once; the other rows lead to it."""
+    comparison, texts = built
+    (pair,) = comparison.pairs
+    shared = LedgerEntry(label="reworded", a="k1", b="k5", by="evidence", score=0.8)
+    sets = tuple(replace(one, ledger=(*one.ledger[:-1], shared)) if one.set == "s1" else one for one in pair.sets)
+    page = taken_apart((replace(comparison, pairs=(replace(pair, sets=sets),)), texts))
+    assert len(set(page.ids)) == len(page.ids)
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+    assert page.by_class["again"] == ["A k1 The council closed the old bridge on Tuesday."]
 
 
 def test_without_its_text_a_document_shows_its_quotes_and_says_so(built: Built) -> None:
@@ -260,9 +273,7 @@ def test_quotes_that_do_not_stand_in_the_text_are_not_marked(built: Built) -> No
 def test_a_failed_trial_says_why_and_shows_what_the_other_version_has(built: Built) -> None:
     """In place of a comparison."""
     page = taken_apart(built)
-    assert any(
-        "news@2: The endpoint was silent (endpoint_timeout). For 30 s." in text for text in page.by_class["warn"]
-    )
+    assert "news@2: The endpoint was silent (endpoint_timeout). For 30 s." in page.by_class["warn"]
     assert any("All 40 people on board were saved." in claim for claim in page.by_class["claim"])
     assert "not compared: one of the two versions has no result" in page.text
 
@@ -312,7 +323,9 @@ def test_an_empty_comparison_is_a_page(built: Built) -> None:
     empty = replace(
         comparison, pairs=(), sets=(), trials=(), prompt_diffs=(), gate=replace(comparison.gate, reasons=())
     )
-    assert "<h1" not in html.render(empty, {})
+    nothing = taken_apart((empty, {}))
+    assert "h1" not in nothing.tags
+    assert nothing.links == []
     (pair,) = comparison.pairs
     bare = replace(empty, pairs=(replace(pair, sets=(), metrics=(), notes=()),))
     page = taken_apart((bare, {}))
@@ -369,9 +382,49 @@ def test_texts_that_are_too_long_for_the_page_are_left_out_and_it_says_so(built:
 def test_results_beyond_their_room_are_left_out_and_the_page_says_so(many: Callable[[int], Built]) -> None:
     """They are in the comparison as JSON."""
     comparison, texts = many(60)
-    page = taken_apart((comparison, texts))
-    shown = sum(
-        len(text) for text in re.findall(r'<pre tabindex="0">(.*?)</pre>', html.render(comparison, texts), re.DOTALL)
+    page = html.render(comparison, texts)
+    blocks = re.findall(r'<pre tabindex="0">(.*?)</pre>', page, re.DOTALL)
+    assert 0 < sum(map(len, blocks)) < 1.2 * room.MOST_BYTES
+    assert "Left out, as this page has no more room." in page
+
+
+def test_what_a_reworded_claim_leaves_out_is_shown(built: Built) -> None:
+    """To say less is no change, and a reader sees it all the same: in the page, in Markdown and at a terminal."""
+    comparison, texts = built
+    (pair,) = comparison.pairs
+    less = tuple(
+        replace(
+            one,
+            ledger=tuple(
+                replace(entry, label="reworded", changes=(), only_a=("four", "The Sopranos"))
+                if entry.a and entry.b
+                else entry
+                for entry in one.ledger
+            ),
+        )
+        for one in pair.sets
     )
-    assert 0 < shown < 1.2 * html.MOST_RAW
-    assert "Left out, as this page has no more room." in page.text
+    made = replace(comparison, pairs=(replace(pair, sets=less),))
+    for shown in (html.render(made, texts), markdown.render(made), terminal.text(made)):
+        assert "only A: four, The Sopranos" in " ".join(shown.split())
+
+
+def test_the_conflicts_of_both_versions_are_shown(built: Built) -> None:
+    """With the quotes of both sides; what only one version looked for, the other has none of."""
+    comparison, texts = built
+    (pair,) = comparison.pairs
+    shown = next(one for one in pair.sets if one.b)
+    (trial,) = [trial for trial in comparison.trials if trial.id == shown.b]
+    assert trial.result is not None
+    places = [place for point in trial.result.key_points for place in point.evidence][:2]
+    sides = tuple(ConflictSide(key_points=(), evidence=(place,)) for place in places)
+    conflict = Conflict(id="c1", scope="within", kind="number", sides=sides, note="Forty here, and none there.")
+    result = replace(trial.result, conflicts=(conflict,))
+    made = replace(
+        comparison,
+        trials=tuple(replace(one, result=result) if one.id == trial.id else one for one in comparison.trials),
+    )
+    page = html.render(made, texts)
+    assert "Forty here, and none there." in page
+    assert "Conflicts that each version found in the sources" in page
+    assert "Conflicts that each version found in the sources" not in html.render(comparison, texts)

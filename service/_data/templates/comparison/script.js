@@ -6,6 +6,9 @@
   const root = document.documentElement;
   root.classList.add("js");
 
+  // The address of what is looked at, so that it can be sent to somebody.
+  const remember = (hash) => history.replaceState(null, "", hash);
+
   // --- one stop for the Tab key in each group; arrows move within it ---
   function current(group, item) {
     for (const other of group) other.tabIndex = other === item ? 0 : -1;
@@ -31,7 +34,7 @@
   for (const link of links) link.addEventListener("click", (event) => {
     event.preventDefault();
     showPair(link.hash.slice(1));
-    history.replaceState(null, "", link.hash);
+    remember(link.hash);
   });
 
   // --- filters ---
@@ -105,7 +108,9 @@
     select(doc, panels[0], false);
     rove(all(".claim", doc));
     rove(all(".at", doc));
+    for (const at of all(".at", doc)) at.setAttribute("aria-label", "cited by " + at.textContent);
     for (const strip of all(".strip ol", doc)) rove(all("a", strip));
+    for (const box of all(".strip [aria-label].box", doc)) box.title = box.getAttribute("aria-label");
   }
   for (const doc of all("details.doc")) {
     if (doc.open) prepare(doc);
@@ -114,7 +119,13 @@
 
   // --- a claim, its counterpart and its source light up together ---
   const short = (claim) => claim.id.slice(claim.closest(".doc").id.length);
-  const other = (claim) => all(".claim", claim.closest(".row")).find((one) => one !== claim);
+  // A claim may stand in several rows, where it says what two of the other side say: links to it stand for it.
+  const again = (claim) => all('.again[href="#' + claim.id + '"]', claim.closest(".doc"));
+  const others = (claim) => [claim, ...again(claim)].map((one) => {
+    const cell = all(".cell", one.closest(".row")).find((side) => side !== one.parentElement);
+    const found = cell && cell.querySelector(".claim, .again");
+    return found && found.matches(".again") ? byId(found.hash.slice(1)) : found;
+  }).filter(Boolean);
   const marked = (doc, keys) =>
     all("mark", doc).filter((mark) => mark.dataset.c.split(" ").some((key) => keys.includes(key)));
   function clear() {
@@ -131,9 +142,12 @@
   function light(claims, follow) {
     const doc = claims[0].closest(".doc");
     clear();
-    const partners = claims.map(other).filter((one) => one && !claims.includes(one));
-    for (const claim of claims) { claim.classList.add("lit"); claim.setAttribute("aria-current", "true"); }
-    for (const partner of partners) partner.classList.add("partner");
+    const partners = [...new Set(claims.flatMap(others))].filter((one) => !claims.includes(one));
+    for (const claim of claims) {
+      claim.setAttribute("aria-current", "true");
+      for (const one of [claim, ...again(claim)]) one.classList.add("lit");
+    }
+    for (const partner of partners) for (const one of [partner, ...again(partner)]) one.classList.add("partner");
     for (const mark of marked(doc, partners.map(short))) mark.classList.add("lit-too");
     const own = marked(doc, claims.map(short));
     for (const mark of own) { mark.classList.remove("lit-too"); mark.classList.add("lit"); }
@@ -141,7 +155,8 @@
     const sentences = [...new Set(own.map((mark) => mark.closest(".s")).filter(Boolean).map((s) => s.id.split("n").pop()))];
     const claim = claims[0];
     const label = claim.closest(".row").querySelector(".chip").textContent.trim();
-    const counterpart = partners[0] ? ", counterpart " + partners[0].querySelector(".id").textContent : ", no counterpart";
+    const named = partners.map((partner) => partner.querySelector(".id").textContent).join(", ");
+    const counterpart = named ? ", counterpart " + named : ", no counterpart";
     say(claim.querySelector(".id").textContent + ": " + label + counterpart +
       (sentences.length ? "; source sentence " + sentences.join(", ") : ""));
   }
@@ -185,11 +200,15 @@
     if (link && link.matches(".claim")) {
       event.preventDefault();
       light([link], true);
+      remember("#" + link.id);
       // Enter goes on to the source; a click stays where it is.
       if (event.detail === 0) { const place = byId(link.hash.slice(1)); if (place && place.matches(".at")) go(place.id); }
       return;
     }
-    if (link) { if (byId(link.hash.slice(1))) { event.preventDefault(); go(link.hash.slice(1)); } return; }
+    if (link) {
+      if (byId(link.hash.slice(1))) { event.preventDefault(); go(link.hash.slice(1)); remember(link.hash); }
+      return;
+    }
     const mark = event.target.closest("mark");
     if (mark && String(getSelection()) === "") {
       const doc = mark.closest(".doc");
@@ -235,6 +254,8 @@
     if (claim.parentElement.classList.contains(side)) return null;
     const rows = all(".row", claim.closest(".rows"));
     const from = rows.indexOf(claim.closest(".row"));
+    const beside = others(claim)[0];
+    if (beside) return beside;
     const near = rows.map((row, at) => [Math.abs(at - from), at, row.querySelector("." + side + " > .claim")]);
     return near.filter(([, , found]) => found).sort((one, two) => one[0] - two[0] || two[1] - one[1]).map(([, , found]) => found)[0];
   }
