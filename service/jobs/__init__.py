@@ -46,6 +46,8 @@ TENANT = "local"
 """Whose summaries are made and seen, as long as callers are not told apart."""
 AS_CONFIGURED = Conditions()
 NO_PROMPTS = Catalogue()
+_DRAWN = 8
+"""Lines of batches that are drawn at once at least; so many may be before one of a batch that has just come."""
 __all__ = ["AS_CONFIGURED", "FINISHED", "TENANT", "Jobs", "check_count"]
 
 
@@ -91,7 +93,8 @@ class Jobs:
         self._turn: BatchPlace | None = None
         self._queue = LocalQueue(
             self._work,
-            places={"single": concurrency, "batch": concurrency},
+            # without a model a line is nothing but computing: side by side it is no quicker, and slows all others
+            places={"single": concurrency, "batch": 1 if asking is None else concurrency},
             refill=self._refill,
         )
 
@@ -299,7 +302,7 @@ class Jobs:
 
     async def _refill(self, most: int) -> list[Job]:
         """Lines that wait, batches taking turns; once few are left, batches that have ended are noted as such."""
-        found = await self.store.patiently(lambda: self._drawn(most))
+        found = await self.store.patiently(lambda: self._drawn(max(most, _DRAWN)))
         for job in found:
             self.events.begin(job.tenant, job.id)
         return found

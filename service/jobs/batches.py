@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from service.adapters.store import (
     FINISHED,
-    NO_TIME,
     BatchPage,
     BatchStatus,
     BatchStore,
@@ -29,7 +28,7 @@ from service.adapters.store import (
 )
 from service.core.errors import FieldError, InternalError, InvalidRequest, NotFound, PrecisError, TooLarge
 from service.core.types import Conditions, Document, Options, Value
-from service.jobs import Jobs, retention
+from service.jobs import Jobs
 
 GROUP_LINES = 200
 """Lines that are stored at once."""
@@ -270,9 +269,6 @@ class Batches:
 
     async def _cancel(self, tenant: str, batch: str) -> None:
         await self._stop(tenant, batch)
-        if self._jobs.keep.texts == NO_TIME:
-            await retention.delete_texts(self._jobs.store, self._jobs.keep, now=self._jobs.now())
-            await self._jobs.store.empty_log()
         await self._store.cancelled(tenant, batch, self._jobs.now(), self._jobs.expiry())
         self._jobs.ring()
 

@@ -44,7 +44,10 @@ async def purge(store: Store, keep: Keep, *, now: datetime, sleep: Sleep = async
         while (gone := await retention.delete_batch(before)) is not None:
             removed = _added(removed, batches=gone[0], summaries=gone[1])
             await sleep(PAUSE_S)
-    removed = _added(removed, texts=await delete_texts(store, keep, now=now, sleep=sleep))
+    if keep.texts is not None:
+        while some := await retention.delete_texts(now - keep.texts, now):
+            removed = _added(removed, texts=some)
+            await sleep(PAUSE_S)
     while await retention.delete_unused():
         await sleep(PAUSE_S)
     await store.forget_keys(now)
@@ -54,17 +57,6 @@ async def purge(store: Store, keep: Keep, *, now: datetime, sleep: Sleep = async
     await store.empty_log()
     log.info("purged", **asdict(removed), wall_ms=round((perf_counter() - began) * 1000, 1))
     return removed
-
-
-async def delete_texts(store: Store, keep: Keep, *, now: datetime, sleep: Sleep = asyncio.sleep) -> int:
-    """Delete the texts that are due at a moment; returns of how many summaries. The log is left as it is."""
-    retention = Retention(store)
-    deleted = 0
-    if keep.texts is not None:
-        while some := await retention.delete_texts(now - keep.texts, now):
-            deleted += some
-            await sleep(PAUSE_S)
-    return deleted
 
 
 def hourly(

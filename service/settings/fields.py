@@ -206,16 +206,16 @@ class Settings(Configured, frozen=True, kw_only=True):
     documents_days: Annotated[
         Days,
         Meta(
-            description="Days after which the texts of a finished summary are deleted, its quotes aside; 0 as soon as it "
-            "is finished."
+            description="Days after which the texts of a finished summary are deleted, its quotes aside; 0 as soon "
+            "as it is finished."
         ),
     ] = 7.0
 
     results_days: Annotated[
         Days,
         Meta(
-            description="Days after which finished summaries, comparisons and batches are deleted with all that belongs "
-            "to them."
+            description="Days after which finished summaries, comparisons and batches are deleted with all that "
+            "belongs to them."
         ),
     ] = 30.0
 

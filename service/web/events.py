@@ -110,11 +110,11 @@ class Feed:
         key = (stored.tenant, stored.id, pause_s)
         if key not in self._looking:
             self._looking[key] = task = asyncio.create_task(self._read(stored, pause_s))
-            task.add_done_callback(lambda done: self._looked(key, done))
+            task.add_done_callback(lambda done: self._forget(key, done))
         # who hangs up leaves the look to the others
         return await asyncio.shield(self._looking[key])
 
-    def _looked(self, key: tuple[str, str, float], done: asyncio.Task[_Looked]) -> None:
+    def _forget(self, key: tuple[str, str, float], done: asyncio.Task[_Looked]) -> None:
         del self._looking[key]
         # nobody may be left to hear of an error
         _ = done.cancelled() or done.exception()

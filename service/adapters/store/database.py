@@ -156,7 +156,7 @@ class Database:
                 await self._writing.acquire()
         except TimeoutError:
             raise StoreUnavailable(
-                f"The database is busy: others of this process have waited to write for over {self.turn_s:g} s. Try again "
+                f"The database is busy: others of this process have been writing for over {self.turn_s:g} s. Try again "
                 "later."
             ) from None
         try:

@@ -18,10 +18,10 @@ from service.adapters.store.rows import UNFINISHED, Keep
 from service.adapters.store.store import Store, named
 from service.adapters.store.tables import (
     ALONE,
+    UNUSED,
     Moment,
     batches,
     comparisons,
-    completion_uses,
     completions,
     summaries,
     trials,
@@ -43,7 +43,7 @@ _OF_BATCH = sa.and_(batches.c.tenant == summaries.c.tenant, batches.c.id == summ
 _OPEN = comparisons.c.status.in_(UNFINISHED)
 _IS_NEEDED = sa.or_(
     sa.exists().where(_OF_COMPARISON, _OPEN),
-    sa.exists().where(
+    sa.exists(trials.c.summary_id).where(
         trials.c.tenant == summaries.c.tenant,
         trials.c.summary_id == summaries.c.id,
         comparisons.c.tenant == trials.c.tenant,
@@ -160,18 +160,13 @@ class Retention:
     async def delete_unused(self) -> int:
         """Delete some completions that no summary uses, of which there should be none; 0 when none is left."""
         key = (completions.c.tenant, completions.c.key, completions.c.repetition)
-        unused = ~sa.exists().where(
-            completion_uses.c.tenant == completions.c.tenant,
-            completion_uses.c.key == completions.c.key,
-            completion_uses.c.repetition == completions.c.repetition,
-        )
         # looked for without the lock: it takes reading them all
         async with self._store.reading() as connection:
-            found = [tuple(row) for row in await connection.execute(sa.select(*key).where(unused).limit(AT_ONCE))]
+            found = [tuple(row) for row in await connection.execute(sa.select(*key).where(UNUSED).limit(AT_ONCE))]
         if not found:
             return 0
         async with self._store.writes() as connection:
-            return (await connection.execute(sa.delete(completions).where(sa.tuple_(*key).in_(found), unused))).rowcount
+            return (await connection.execute(sa.delete(completions).where(sa.tuple_(*key).in_(found), UNUSED))).rowcount
 
     async def date(self, keep: Keep) -> None:
         """Write anew when things expire, where they were finished under another setting or an older version."""

@@ -33,6 +33,7 @@ from service.adapters.store.tables import (
     ALONE,
     DOCUMENT,
     LISTED,
+    UNUSED,
     Moment,
     completion_uses,
     completions,
@@ -225,24 +226,18 @@ class Store(Database):
         Returns how many there were.
         """
         gone = tuple(which)
-        used = sa.select(completion_uses.c.key, completion_uses.c.repetition)
-        used = used.where(completion_uses.c.tenant == tenant, completion_uses.c.summary_id.in_(gone))
-        used_by_others = sa.exists().where(
-            completion_uses.c.tenant == completions.c.tenant,
-            completion_uses.c.key == completions.c.key,
-            completion_uses.c.repetition == completions.c.repetition,
-            completion_uses.c.summary_id.not_in(gone),
-        )
-        unused = sa.delete(completions).where(
-            completions.c.tenant == tenant,
-            sa.tuple_(completions.c.key, completions.c.repetition).in_(used),
-            ~used_by_others,
-        )
-        await connection.execute(unused)
+        named_so = (summaries.c.tenant == tenant, summaries.c.id.in_(gone))
+        uses = (completion_uses.c.key, completion_uses.c.repetition)
+        query = sa.select(*uses).where(completion_uses.c.tenant == tenant, completion_uses.c.summary_id.in_(gone))
+        used = [tuple(row) for row in await connection.execute(query.distinct())]
+        removed = (await connection.execute(sa.delete(summaries).where(*named_so))).rowcount
+        # after their uses, which went with the summaries
+        for at in range(0, len(used), _MOST_BOUND):
+            unused = sa.delete(completions).where(_KEY.in_(used[at : at + _MOST_BOUND]), UNUSED)
+            await connection.execute(unused.where(completions.c.tenant == tenant))
         for summary in gone:
             await keys.free(connection, tenant, summary)
-        rows = sa.delete(summaries).where(summaries.c.tenant == tenant, summaries.c.id.in_(gone))
-        return (await connection.execute(rows)).rowcount
+        return removed
 
     async def page(self, tenant: str, *, limit: int, after: str | None = None, status: Status | None = None) -> Page:
         """List summaries without their results, newest first; the trials of comparisons are not among them.
@@ -304,6 +299,9 @@ def _document_rows(summary: StoredSummary, texts: Sequence[Document]) -> list[di
     ]
 
 
+_MOST_BOUND = 1_000
+"""Keys in one statement: SQLite bounds the values that it is given."""
+_KEY = sa.tuple_(completions.c.key, completions.c.repetition)
 _THERE = sa.exists().where(
     summaries.c.tenant == documents.c.tenant, summaries.c.id == documents.c.summary_id, summaries.c.purged_at.is_(None)
 )

@@ -152,6 +152,7 @@ trials = sa.Table(
         name="trials_comparison",
         ondelete="CASCADE",
     ),
+    sa.Index("trials_by_summary", "tenant", "summary_id"),
 )
 batches = sa.Table(
     "batches",
@@ -193,5 +194,12 @@ idempotency = sa.Table(
 )
 LISTED = [column for column in summaries.c if column.name != "result"]
 DOCUMENT = [documents.c[name] for name in Document.__struct_fields__]
+# of one column: where all are asked for, SQLite takes the index that has them all and reads every use of the tenant
+UNUSED = ~sa.exists(completion_uses.c.key).where(
+    completion_uses.c.tenant == completions.c.tenant,
+    completion_uses.c.key == completions.c.key,
+    completion_uses.c.repetition == completions.c.repetition,
+)
+"""Of completions that no summary uses."""
 ALONE = (summaries.c.comparison.is_(None), summaries.c.batch.is_(None))
 """Of summaries that were asked for by themselves."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pytest
+import sqlalchemy as sa
 from msgspec.structs import replace
 
 from service.adapters.store import (
@@ -33,6 +34,7 @@ from service.adapters.store import (
     StoredTrial,
 )
 from service.adapters.store.retention import AT_ONCE
+from service.adapters.store.tables import UNUSED, completions
 from service.core.comparison import DocumentSet, Experiment
 from service.core.types import Completion, Document, Options
 from service.jobs.retention import purge
@@ -436,7 +438,10 @@ async def test_listings_of_what_is_due_are_read_from_an_index(store: Store) -> N
         ),
         "SELECT id FROM summaries WHERE finished_at <= '2026' ORDER BY finished_at": "summaries_by_end",
     }
+    unused = str(sa.select(completions.c.key).where(UNUSED).compile(compile_kwargs={"literal_binds": True}))
     async with store.reading() as connection:
+        plan = [row.detail for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {unused}")]
+        assert plan[-1].endswith("completion_uses_by_key (tenant=? AND key=? AND repetition=?)")
         for query, index in queries.items():
             plan = [row.detail for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
             assert len(plan) == 1
