@@ -175,6 +175,19 @@ async def test_a_deleted_comparison_takes_its_trials_with_it(tmp_path: Path) -> 
             await experiments.delete("local", accepted.id)
 
 
+async def test_a_trial_deleted_while_it_runs_is_a_failed_trial(tmp_path: Path) -> None:
+    """The others go on, and the report says what is gone."""
+    async with opened(tmp_path) as (jobs, experiments):
+        accepted = await experiments.submit("local", sets(SEEDS[0], SEEDS[2]), ASKED)
+        planned = await ComparisonStore(jobs.store).trials("local", accepted.id)
+        await jobs.delete("local", planned[-1].summary_id)
+        done = await experiments.wait("local", accepted.id, wait_s=LONGEST_S)
+        assert done.status == "partial"
+        assert done.result is not None
+        gone = [trial for trial in done.result.trials if trial.result is None]
+        assert [trial.failure.title for trial in gone if trial.failure] == ["The summary is gone"]
+
+
 async def test_a_summary_that_is_gone_leaves_the_report_with_its_quotes(tmp_path: Path) -> None:
     """The comparison holds what it was drawn from; only the text of the source can no longer be shown."""
     async with opened(tmp_path) as (jobs, experiments):

@@ -286,10 +286,28 @@ def _missing(folder: Path, asked: Asked, about: About, key: str) -> str:
     if difflib.SequenceMatcher(a=had, b=wanted, autojunk=False).ratio() < _MUCH_ALIKE:
         return f"{head}, nor one of a request much like it: other texts or options were recorded; {_RECORD}"
     changes = difflib.unified_diff(had, wanted, fromfile=nearest.name, tofile="this request", lineterm="", n=1)
-    lines = [line if len(line) <= _MOST_DIFF_WIDTH else f"{line[:_MOST_DIFF_WIDTH]}…" for line in changes]
+    material = _material(had) | _material(wanted)
+    lines = [
+        f"{line[0]}(a line of the material)"
+        if line[1:] in material
+        else line[:_MOST_DIFF_WIDTH] + "…" * (len(line) > _MOST_DIFF_WIDTH)
+        for line in changes
+    ]
     rest = len(lines) - _MOST_DIFF_LINES
     shown = "\n".join([*lines[:_MOST_DIFF_LINES], *([f"... and {rest} lines more"] if rest > 0 else [])])
     return f"{head}. The nearest differs so:\n{shown}\nIf that is meant, {_RECORD}"
+
+
+def _material(lines: Sequence[str]) -> frozenset[str]:
+    """Lines between delimiters: what a message may not repeat, since it goes into answers and logs."""
+    found: set[str] = set()
+    inside = False
+    for line in lines:
+        if line.startswith("<<<"):
+            inside = not line.startswith("<<<END")
+        elif inside:
+            found.add(line)
+    return frozenset(found)
 
 
 def _nearest(folder: Path, about: About, wanted: Sequence[str]) -> Path | None:

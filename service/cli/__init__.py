@@ -1,5 +1,6 @@
 """The command line: `precis`. Commands import what they need when they run, so that `--help` is quick."""
 
+import errno
 import os
 import re
 import sys
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -52,9 +53,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_USAGE)
+    except OSError as error:
+        _output_gone(error)
     except (click.Abort, KeyboardInterrupt):
         click.echo("precis: interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _output_gone(error: OSError) -> NoReturn:
+    """End where what is printed can go no further: a closed pipe or a full device."""
+    if error.errno not in (errno.EPIPE, errno.ENOSPC):
+        raise error
+    # the interpreter would try once more when it ends, and say so at length
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.ENOSPC:
+        click.echo("precis: no space is left where the output goes, and not all of it is there.", err=True)
+    sys.exit(EXIT_FAILED)
 
 
 def exit_code(error: PrecisError) -> int:

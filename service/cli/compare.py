@@ -14,15 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service import bootstrap, logs, pipeline
 from service.adapters.store import StoredComparison
-from service.cli import EXIT_ENDPOINT, EXIT_INTERRUPTED, exit_code_of, files
+from service.cli import EXIT_ENDPOINT, EXIT_FAILED, EXIT_INTERRUPTED, exit_code_of, files
 from service.cli.evaluate import reference_of
 from service.core import trials
 from service.core.comparison import COMPARISON_VERSION, Comparison, Experiment, Outcome, Rules, Trial
-from service.core.errors import InvalidRequest, NeedsModel
+from service.core.errors import InvalidRequest, NeedsModel, NothingToRead, TooLarge
 from service.core.references import Reference
 from service.core.types import Document, Length, Options, Value
 from service.experiment import Asked, Experiments
-from service.experiment.drawing import digest, draw
+from service.experiment.drawing import check_references, digest, draw
 from service.jobs import FINISHED, TENANT
 from service.rendering import comparison as reports
 from service.rendering.comparison import terminal
@@ -68,7 +68,9 @@ def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
     _check(arguments)
     references = tuple(_references(arguments.references))
     signal.signal(signal.SIGINT, lambda *_: files.leave(EXIT_INTERRUPTED, "precis: interrupted"))
-    documents = [files.documents((name,), settings.max_characters)[0] for name in arguments.files]
+    # each is d1 of a set of its own
+    read = files.documents(arguments.files, settings.max_characters) if arguments.files else ()
+    documents = [msgspec.structs.replace(document, id="d1") for document in read]
     if arguments.again or arguments.summaries:
         made = _from_files(settings, arguments, documents, references)
     else:
@@ -76,7 +78,6 @@ def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
         if isinstance(ran, int):
             return ran
         made = ran
-    _warn_of_references(made, references)
     _write(made, {digest(document): document.text for document in documents}, arguments, forms)
     if arguments.gate:
         files.tell(f"gate: {made.gate.outcome.replace('_', ' ')}")
@@ -149,7 +150,12 @@ async def _run(
         with _bar(total, accepted.id) as show:
             stored = accepted
             while stored.status not in FINISHED:
+                under_way = experiments.working_on(TENANT, accepted.id)
                 stored = await experiments.wait(TENANT, accepted.id, wait_s=_LOOK_S)
+                if not under_way and stored.status not in FINISHED:
+                    # what became of it could not be written: nothing will change while this process waits
+                    files.tell(f"{accepted.id}: what came out could not be stored. See that its disk has room.")
+                    return EXIT_FAILED
                 progress = await experiments.progress(TENANT, accepted.id)
                 show(progress.completed + progress.failed)
         if stored.result is None:
@@ -164,6 +170,8 @@ async def _accepted(
 ) -> StoredComparison:
     try:
         return await experiments.submit(TENANT, sets, asked)
+    except (NothingToRead, TooLarge) as error:
+        raise files.by_name(error, [name for name, _ in sets]) from error
     except NeedsModel as error:
         raise NeedsModel(
             "Versions of a prompt are compared by asking a model, and no endpoint is configured. Set PRECIS_BASE_URL "
@@ -216,25 +224,48 @@ def _from_files(
     experiment, found = _drawn_before(arguments.again) if arguments.again else _of_summaries(arguments.summaries)
     experiment = msgspec.structs.replace(
         experiment,
-        metric=arguments.metric or experiment.metric,
-        rules=arguments.rules,
-        references=references,
+        # where references are new, the rule says what it is about
+        metric=arguments.metric or (None if references else experiment.metric),
+        rules=arguments.rules if arguments.rules != Rules() else experiment.rules,
+        references=references or experiment.references,
     )
+    check_references(experiment.references, experiment.sets, documents)
+    trials.check_quotes(found, {digest(document): document.text for document in documents})
     sources = pipeline.read(documents, bootstrap.tools(settings))
-    return draw(experiment, found, sources, bootstrap.load_prompts(settings).catalogue)
+    try:
+        return draw(experiment, found, sources, bootstrap.load_prompts(settings).catalogue)
+    except (OverflowError, ValueError) as error:
+        raise InvalidRequest(f"A number in these results is beyond what is calculated with: {error}.") from error
+
+
+class _Answered(msgspec.Struct):
+    """What tells the resource of the API from a comparison itself."""
+
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 def _drawn_before(file: str) -> tuple[Experiment, tuple[Trial, ...]]:
     name = files.shown_name(file)
     wrong = f"{name}: this is no comparison as `precis compare --json` prints it"
-    made = files.decoded(files.content(file), Comparison, wrong)
+    sent = files.content(file)
+    answered = files.decoded(sent, _Answered, wrong)
+    # as the API answers it, or the comparison itself
+    inner = bytes(answered.result) if isinstance(answered.result, msgspec.Raw) else sent
+    made = files.decoded(inner, Comparison, wrong)
     if made.schema_version != COMPARISON_VERSION:
         raise InvalidRequest(
             f"{name}: this has schema version {made.schema_version!r}; {COMPARISON_VERSION} is what this version of "
             "precis reads. Compare again."
         )
     prompts = tuple(version.id for version in made.versions)
-    return Experiment(sets=made.sets, prompts=prompts, metric=made.primary_metric), made.trials
+    experiment = Experiment(
+        sets=made.sets,
+        prompts=prompts,
+        metric=made.primary_metric,
+        rules=made.rules,
+        references=made.references,
+    )
+    return experiment, made.trials
 
 
 def _of_summaries(names: Sequence[str]) -> tuple[Experiment, tuple[Trial, ...]]:
@@ -261,12 +292,6 @@ def _references(names: Sequence[str]) -> Iterator[Reference]:
             yield from (reference_of(str(one)) for one in inside)
         else:
             yield reference_of(name)
-
-
-def _warn_of_references(made: Comparison, references: Sequence[Reference]) -> None:
-    digests: list[set[str]] = [set(one.digests) for one in made.sets]
-    if references and not any({one.sha256 for one in held.documents} in digests for held in references):
-        files.tell("None of the references is of these documents, as their digests say; nothing was held against them.")
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------

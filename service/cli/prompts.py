@@ -20,7 +20,7 @@ from service.core.comparison import PromptDiff
 from service.core.errors import NotFound
 from service.core.prompts import Template
 from service.core.types import Stage
-from service.rendering import prompts
+from service.rendering import phrases, prompts
 from service.settings import Settings
 
 _STYLES = {"-": "red", "+": "green"}
@@ -225,7 +225,7 @@ def history(settings: Settings, name: str | None, *, as_json: bool) -> int:
 
 def show_event(event: Event) -> None:
     """Print what was done, and below it why, in lines that fit."""
-    click.echo(f"{event.at}  {_in_words(event)}")
+    click.echo(phrases.printable(f"{event.at}  {_in_words(event)}"))
     because = event.because
     reasons = [f"why: {event.why}"] if event.why else []
     if because is not None:
@@ -234,7 +234,11 @@ def show_event(event: Event) -> None:
         reasons += [because.sentence] if because.sentence else []
     for reason in reasons:
         wrapped = textwrap.wrap(
-            reason, _columns(), initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+            phrases.printable(reason.replace("\n", " ")),
+            _columns(),
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
         )
         for line in wrapped:
             click.echo(line)

@@ -104,6 +104,6 @@ def _of_trials(a: Run, b: Run) -> Iterator[str]:
     for run in (a, b):
         failed = sum(trial.result is None for trial in run.trials)
         if failed:
-            yield f"{failed} of {len(run.trials)} trials of {run.version.id} failed; their documents are in no average."
+            yield f"{failed} of {len(run.trials)} trials of {run.version.id} failed; what failed is in no average."
     if any(trial.result and trial.result.manifest.endpoint == REPLAYED for run in (a, b) for trial in run.trials):
         yield "Answers were replayed from recordings: times are those of the replay, and nothing was paid."

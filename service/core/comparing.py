@@ -21,7 +21,7 @@ from service.core.comparison import (
     PromptDiff,
     Trial,
 )
-from service.core.errors import FieldError, InvalidRequest
+from service.core.errors import InvalidRequest
 from service.core.gate import gate
 from service.core.metrics import METRICS_VERSION, Evaluation, evaluate
 from service.core.set_comparing import Carried, Material, Run, compare_set
@@ -87,6 +87,8 @@ def compare(
             primary=primary,
             names={one.id: one.name for one in sets},
         ),
+        rules=experiment.rules,
+        references=tuple(material.references.values()),
         prompt_diffs=tuple(diffs[pair.a, pair.b] for pair in pairs if (pair.a, pair.b) in diffs),
     )
 
@@ -94,12 +96,7 @@ def compare(
 def _primary(wanted: str | None, sets: Sequence[DocumentSet], material: Material) -> str:
     if wanted is None:
         return WITH_REFERENCES if all(one.id in material.references for one in sets) else DEFAULT_PRIMARY
-    if wanted not in scoring.JUDGED:
-        known = ", ".join(spec.name for spec in scoring.SPECS if spec.name in scoring.JUDGED)
-        fault = FieldError("/metric", f"one of {known}")
-        raise InvalidRequest(
-            f"{wanted[:80]!r} is no metric that a verdict is about. There are: {known}.", errors=(fault,)
-        )
+    scoring.check_metrics([wanted], "/metric")
     return wanted
 
 

@@ -343,5 +343,9 @@ class Comparison(Value, frozen=True, kw_only=True):
     pairs: tuple[PairComparison, ...]
     """The last version against the first is the first of them; then each against the one before it."""
     gate: GateResult
+    rules: Rules = Rules()
+    """That the gate was held to beyond its standing ones."""
+    references: tuple[Reference, ...] = ()
+    """That the document sets were held against."""
     prompt_diffs: tuple[PromptDiff, ...] = ()
     """One for each pair, in their order; empty where the prompts are not at hand."""

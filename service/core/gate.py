@@ -16,7 +16,7 @@ from service.core.comparison import (
     SetComparison,
     Trial,
 )
-from service.core.scoring import JUDGED, LATENCIES
+from service.core.scoring import LATENCIES, check_metrics
 from service.core.statistics import BOOTSTRAP_LEAST
 
 _WORST_FIRST: tuple[Outcome, ...] = ("not_comparable", "regression", "inconclusive", "pass")
@@ -44,12 +44,9 @@ def gate(
         names: of the document sets, by their ids.
 
     Raises:
-        ValueError: a margin is of no metric that is judged.
+        InvalidRequest: a margin is of no metric that is judged.
     """
-    if unknown := set(rules.margins) - JUDGED:
-        raise ValueError(
-            f"no metric that is judged: {', '.join(sorted(unknown))}; there are {', '.join(sorted(JUDGED))}"
-        )
+    check_metrics(rules.margins)
     reasons = tuple(_reasons(pair, trials, expected, rules, primary=primary, names=names))
     worst = min((reason.outcome for reason in reasons), key=_WORST_FIRST.index)
     return GateResult(a=pair.a, b=pair.b, outcome=worst, reasons=reasons)
@@ -80,6 +77,12 @@ def _reasons(
     yield _rule("unsupported", unsupported, "No new quote that stands nowhere, and no new number without support.")
     regressed = [_regressed(one, names) for one in pair.sets if "regressed" in one.tags]
     yield _rule("documents", regressed, "No document set lost a claim that matters.")
+    contradicting = [
+        f"{names.get(one.set, one.set)}: {one.counts.contradicts} of {pair.b} against {pair.a}"
+        for one in pair.sets
+        if one.counts.contradicts
+    ]
+    yield _rule("contradictions", contradicting, "No claim says the opposite of what the baseline says.")
     worse = [f"{row.name} {row.a:.3f} → {row.b:.3f}" for row in pair.metrics if row.verdict == "worse"]
     yield _rule("metrics", worse, _none_worse(pair))
     yield from _primary(pair, primary)

@@ -3,13 +3,14 @@
 Repetitions are averaged within a document set first, and document sets count alike: never pooled over claims.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
 
 from service.core import statistics
 from service.core.comparison import Direction, MetricRow, PairVerdict, Trial, Unit
+from service.core.errors import FieldError, InvalidRequest
 from service.core.metrics import Evaluation, Share
 from service.core.types import Value
 
@@ -21,6 +22,15 @@ class MetricSpec(Value, frozen=True, kw_only=True):
     direction: Direction
     unit: Unit
     of: Callable[[Evaluation], Share | float | None]
+
+
+def check_metrics(names: Iterable[str], pointer: str = "/margins") -> None:
+    """Refuse what is no metric that a verdict is about; raises InvalidRequest with those there are."""
+    known = ", ".join(spec.name for spec in SPECS if spec.name in JUDGED)
+    for name in names:
+        if name not in JUDGED:
+            fault = FieldError(pointer, f"one of {known}")
+            raise InvalidRequest(f"{name[:80]!r} is no metric that is judged. There are: {known}.", errors=(fault,))
 
 
 def _schema_valid(found: Evaluation) -> float | None:

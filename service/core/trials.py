@@ -1,6 +1,6 @@
 """Summaries that are there already, as trials: which of them are of the same documents, and which of one version."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from service.core.comparison import ComparedVersion, DocumentSet, Trial
 from service.core.errors import FieldError, InvalidRequest
@@ -37,17 +37,18 @@ def assembled(existing: Sequence[Existing]) -> Assembled:
     versions: dict[tuple[str, str, str], str] = {}
     sets: dict[tuple[str, ...], DocumentSet] = {}
     trials: list[Trial] = []
-    seen: list[tuple[str, str, SummaryResult]] = []
+    seen: list[tuple[str, str, object]] = []
     for one in existing:
         version = _version(one, versions)
         digests = tuple(facts.sha256 for facts in one.result.documents)
         if tuple(sorted(digests)) not in sets:
             sets[tuple(sorted(digests))] = DocumentSet(id=f"s{len(sets) + 1}", name=_name(one.result), digests=digests)
         document_set = sets[tuple(sorted(digests))].id
-        if (version, document_set, one.result) in seen:
+        said = (one.result.headline, one.result.abstract, one.result.key_points)
+        if (version, document_set, said) in seen:
             continue
         repetition = sum((version, document_set) == (before, of) for before, of, _ in seen)
-        seen.append((version, document_set, one.result))
+        seen.append((version, document_set, said))
         trials.append(
             Trial(
                 id=f"t{len(trials) + 1}",
@@ -106,3 +107,29 @@ def _name(result: SummaryResult) -> str:
     """Of a document set: that of its documents."""
     names = [facts.name or facts.title or facts.id for facts in result.documents]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def check_quotes(found: Iterable[Trial], texts: Mapping[str, str]) -> None:
+    """Refuse results whose quotes are not the text at their offsets, where the text is at hand.
+
+    Args:
+        found: trials that were made elsewhere.
+        texts: by their SHA-256.
+
+    Raises:
+        InvalidRequest: a quote does not stand where it says.
+    """
+    for trial in found:
+        if trial.result is None:
+            continue
+        at = {facts.id: texts.get(facts.sha256) for facts in trial.result.documents}
+        for point in trial.result.key_points:
+            for place in point.evidence:
+                text = at.get(place.document)
+                stands = place.document in at and 0 <= place.start < place.end
+                if not stands or (text is not None and text[place.start : place.end] != place.quote):
+                    raise InvalidRequest(
+                        f"{point.id} of {trial.version} over {trial.set} quotes characters {place.start} to "
+                        f"{place.end} of a document, and that is not what stands there. The file was edited, or is of "
+                        "another text."
+                    )

@@ -6,6 +6,8 @@ comparison is a row that names its trials; running it again pays for nothing twi
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from math import inf
 from typing import Literal, Self
 
 import structlog
@@ -44,7 +46,7 @@ from service.core.errors import (
 )
 from service.core.references import Reference
 from service.core.types import Conditions, Document, Options, RequestPlan, Value
-from service.experiment.drawing import digest, draw
+from service.experiment.drawing import check_references, check_sets, digest, draw
 from service.jobs import Jobs
 
 log = structlog.stdlib.get_logger(__name__)
@@ -116,8 +118,13 @@ class Experiments:
         self._check(asked, len(sets) * len(versions))
         numbered: list[DocumentSet] = []
         for number, (name, documents) in enumerate(sets, 1):
-            await self._jobs.check(documents, asked.options)
+            try:
+                await self._jobs.check(documents, asked.options)
+            except PrecisError as error:
+                raise _of_set(error, number - 1, alone=len(documents) == 1) from error
             numbered.append(DocumentSet(id=f"s{number}", name=name, digests=tuple(map(digest, documents))))
+        check_sets(numbered)
+        check_references(asked.references, numbered, [one for _, documents in sets for one in documents])
         comparison = self._accepted(tenant, asked, numbered, versions)
         conditions = [self._jobs.pinned(self._conditions(asked, named), withdrawn_too=True) for named in versions]
         run: list[StoredTrial] = []
@@ -157,6 +164,7 @@ class Experiments:
                 )
             existing.append(trials.Existing(name=summary, result=stored.result, summary=summary))
         found = trials.assembled(existing)
+        check_references(asked.references, found.sets, ())
         comparison = self._accepted(tenant, asked, found.sets, ())
         run = [
             StoredTrial(set=one.set, version=one.version, repetition=one.repetition, summary_id=one.summary or "")
@@ -190,6 +198,10 @@ class Experiments:
         if found is None:
             raise _no_comparison(comparison)
         return found
+
+    def working_on(self, tenant: str, comparison: str) -> bool:
+        """Whether this process works on a comparison."""
+        return (tenant, comparison) in self._tasks
 
     async def progress(self, tenant: str, comparison: str) -> Progress:
         """How far a comparison is."""
@@ -264,11 +276,13 @@ class Experiments:
                 f"of {MOST_TRIALS:,} a comparison. Compare fewer documents at a time.",
                 errors=(fault,),
             )
-        known = {spec.name for spec in scoring.SPECS if spec.name in scoring.JUDGED}
-        for pointer, name in [("/metric", asked.metric), *(("/margins", name) for name in asked.rules.margins)]:
-            if name is not None and name not in known:
-                fault = FieldError(pointer, f"one of {', '.join(sorted(known))}")
-                raise InvalidRequest(f"{name[:80]!r} is no metric that is judged.", errors=(fault,))
+        if asked.metric is not None:
+            scoring.check_metrics([asked.metric], "/metric")
+        scoring.check_metrics(asked.rules.margins)
+        bounds = (*asked.rules.margins.values(), asked.rules.max_words, asked.rules.max_cost, asked.rules.max_latency_s)
+        if not all(bound is None or 0 <= bound < inf for bound in bounds):
+            fault = FieldError("/gate", "numbers from 0 up")
+            raise InvalidRequest("A margin or budget of the gate is no number from 0 up.", errors=(fault,))
 
     def _conditions(self, asked: Asked, named: catalogue.Resolved) -> Conditions:
         # a summary with gaps would be compared as if its text were shorter
@@ -358,7 +372,9 @@ class Experiments:
         async def one_set(own: Sequence[StoredTrial]) -> None:
             async with places:
                 for trial in own:
-                    await self._jobs.work(tenant, trial.summary_id)
+                    # one that was deleted meanwhile is a failed trial, and no reason to leave the others
+                    with suppress(NotFound):
+                        await self._jobs.work(tenant, trial.summary_id)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -428,6 +444,17 @@ class Experiments:
             )
         )
         log.warning("comparison_failed", comparison=comparison, code=error.code)
+
+
+def _of_set(error: PrecisError, position: int, *, alone: bool) -> PrecisError:
+    """The error of a document that stands by itself, with its place in the request."""
+    if not alone:
+        return error
+    moved = (
+        FieldError(field.pointer.replace("/documents/0", f"/documents/{position}", 1), field.detail)
+        for field in error.errors
+    )
+    return type(error)(error.detail, errors=tuple(moved))
 
 
 def _no_comparison(comparison: str) -> NotFound:

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from service import __version__
 from service.core import catalogue, prompt_diff, trials
 from service.core.comparing import compare
-from service.core.comparison import ComparedVersion, Comparison, Experiment, PromptDiff, Trial
-from service.core.errors import PrecisError
+from service.core.comparison import ComparedVersion, Comparison, DocumentSet, Experiment, PromptDiff, Trial
+from service.core.errors import FieldError, InvalidRequest, PrecisError
 from service.core.prompts import PromptVersion
 from service.core.references import Reference
 from service.core.set_comparing import Material
@@ -37,6 +37,56 @@ def draw(
         service_version=__version__,
         diffs=diffs(versions, there),
     )
+
+
+def check_sets(sets: Sequence[DocumentSet]) -> None:
+    """Refuse the same texts twice: they would prove twice what they prove once. Raises InvalidRequest."""
+    seen: dict[tuple[str, ...], int] = {}
+    for position, one in enumerate(sets):
+        key = tuple(sorted(one.digests))
+        if key in seen:
+            fault = FieldError(f"/documents/{position}", f"the same text as /documents/{seen[key]}")
+            raise InvalidRequest(
+                f"{one.name} has the same text as {sets[seen[key]].name}. Name it once.", errors=(fault,)
+            )
+        seen[key] = position
+
+
+def check_references(
+    references: Sequence[Reference], sets: Sequence[DocumentSet], documents: Sequence[Document]
+) -> None:
+    """Refuse references that nothing could be held against, or that are not of the texts they say they are of.
+
+    Those of other documents are passed over as long as one fits: a folder may hold more than is compared.
+
+    Raises:
+        InvalidRequest: none fits, two are of the same documents, or a span is no place in its text.
+    """
+    if not references:
+        return
+    wanted = {frozenset(one.digests) for one in sets}
+    fitting = [frozenset(document.sha256 for document in one.documents) for one in references]
+    fits = [of for of in fitting if of in wanted]
+    if not fits:
+        raise InvalidRequest(
+            "None of the references is of these documents, as their digests say, so nothing can be held against them.",
+            errors=(FieldError("/references", "of other documents"),),
+        )
+    if len(set(fits)) < len(fits):
+        fault = FieldError("/references", "two of the same documents")
+        raise InvalidRequest("Two references are of the same documents. Give one, or join them.", errors=(fault,))
+    texts = {digest(document): document.text for document in documents}
+    for position, reference in enumerate(references):
+        of = {document.id: document.sha256 for document in reference.documents}
+        spans = [span for fact in reference.facts for span in fact.spans]
+        spans += [span for conflict in reference.conflicts for side in conflict.sides for span in side]
+        for span in spans:
+            text = texts.get(of.get(span.document, ""))
+            inside = span.document in of and 0 <= span.start < span.end and (text is None or span.end <= len(text))
+            if not inside or (text is not None and span.quote and text[span.start : span.end] != span.quote):
+                what = f"characters {span.start} to {span.end} of {span.document[:80]!r}"
+                fault = FieldError(f"/references/{position}", f"{what} is not what it says")
+                raise InvalidRequest(f"A reference points to {what}, and there is no such place.", errors=(fault,))
 
 
 def material(experiment: Experiment, sources: Sequence[Source]) -> Material:

@@ -193,6 +193,69 @@ def test_what_does_not_fit_is_said_in_one_line(
     assert "Traceback" not in ran.stderr
 
 
+def test_a_comparison_drawn_again_keeps_what_it_was_held_against(precis: Precis, tmp_path: Path) -> None:
+    """In another form it is no other gate: its references, budgets and metric stay, unless others are given."""
+    first = tmp_path / "first.json"
+    ran = precis("compare", *SEEDS, "--prompts", "news@1,news@3", *REPLAY, *REFERENCE, "--gate", "--out", first)
+    assert ran.returncode == 10
+    assert precis("compare", "--from", first, "--gate").returncode == 10
+    bounded = ("--max-words", "1", "--gate", "--out", first)
+    assert precis("compare", SEEDS[2], "--prompts", "news@1,news@3", *REPLAY, *bounded).returncode == 10
+    assert precis("compare", "--from", first, "--gate").returncode == 10
+    assert precis("compare", "--from", first, "--gate", "--max-words", "9999").returncode == 0
+
+
+def test_a_quote_that_was_put_in_is_not_shown(precis: Precis, tmp_path: Path) -> None:
+    """With the text at hand, what stands nowhere in it is refused; so are numbers beyond reason."""
+    first = tmp_path / "first.json"
+    precis("compare", SEEDS[2], "--prompts", "news@1,news@3", *REPLAY, "--out", first)
+    made = json.loads(first.read_text(encoding="utf-8"))
+    place = made["trials"][0]["result"]["key_points"][0]["evidence"][0]
+    for change in ({"quote": "THIS STANDS NOWHERE"}, {"end": 10**9}, {"start": -5}):
+        before = dict(place)
+        place.update(change)
+        first.write_text(json.dumps(made), encoding="utf-8")
+        ran = precis("compare", "--from", first, SEEDS[2])
+        assert ran.returncode == 1
+        assert "not what stands there" in ran.stderr
+        place.clear()
+        place.update(before)
+    made["trials"][0]["result"]["usage"]["cost"] = 1e300
+    made["trials"][1]["result"]["usage"]["cost"] = 1e300
+    first.write_text(json.dumps(made), encoding="utf-8")
+    ran = precis("compare", "--from", first)
+    assert (ran.returncode, "Traceback" in ran.stderr) == (1, False)
+    assert "beyond what is calculated with" in ran.stderr
+    assert precis("compare", "--from", first, "--margin", "bogus=1").returncode == 1
+
+
+def test_what_the_api_answers_is_drawn_again_too(precis: Precis, tmp_path: Path) -> None:
+    """The resource holds the comparison."""
+    first, resource = tmp_path / "first.json", tmp_path / "resource.json"
+    precis("compare", SEEDS[2], "--prompts", "news@1,news@3", *REPLAY, "--out", first)
+    made = json.loads(first.read_text(encoding="utf-8"))
+    resource.write_text(json.dumps({"id": "cmp_1", "status": "succeeded", "result": made}), encoding="utf-8")
+    assert precis("compare", "--from", resource).returncode == 0
+
+
+def test_the_same_text_twice_is_refused_by_name(precis: Precis, tmp_path: Path) -> None:
+    """Twenty copies of one article would prove twenty times what it proves once."""
+    copy = tmp_path / "copy.txt"
+    copy.write_bytes(SEEDS[2].read_bytes())
+    ran = precis("compare", SEEDS[2], copy, "--prompts", "news@1,news@3", *REPLAY)
+    assert ran.returncode == 1
+    assert "copy.txt has the same text as" in ran.stderr
+
+
+def test_the_file_at_fault_is_named(precis: Precis, tmp_path: Path) -> None:
+    """Not the first document of its own set."""
+    blank = tmp_path / "blank.txt"
+    blank.write_text("  \n ", encoding="utf-8")
+    ran = precis("compare", SEEDS[2], blank, "--prompts", "news@1,news@3", *REPLAY)
+    assert ran.returncode == 1
+    assert "blank.txt" in ran.stderr
+
+
 def test_a_file_that_is_no_comparison_is_refused(precis: Precis, tmp_path: Path) -> None:
     """Neither broken JSON nor another value is drawn."""
     broken, other = tmp_path / "broken.json", tmp_path / "other.json"
@@ -202,8 +265,8 @@ def test_a_file_that_is_no_comparison_is_refused(precis: Precis, tmp_path: Path)
     assert "no comparison" in precis("compare", "--from", other).stderr
 
 
-def test_references_of_other_documents_are_not_used_in_silence(precis: Precis) -> None:
-    """A reference that fits no document set is told."""
+def test_references_of_other_documents_are_refused(precis: Precis) -> None:
+    """Nothing would be held against them, and the gate would look as if something had been."""
     one = ROOT / "tests/references/000.json"
     ran = precis("compare", SEEDS[2], "--prompts", "news@1,news@3", *REPLAY, "--reference", one)
     assert "None of the references is of these documents" in ran.stderr

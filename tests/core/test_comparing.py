@@ -182,7 +182,7 @@ def test_failed_trials_are_in_the_report_and_in_no_average() -> None:
     made = drawn(found)
     (pair,) = made.pairs
     assert (pair.sets[0].set, pair.sets[0].tags, pair.sets[0].b) == ("s2", ("failed",), None)
-    assert "1 of 2 trials of news@2 failed; their documents are in no average." in pair.notes
+    assert "1 of 2 trials of news@2 failed; what failed is in no average." in pair.notes
     assert {row.n for row in pair.metrics if row.name == "cited_points"} == {1}
     assert made.gate.outcome == "regression"
     assert len(made.trials) == 4

@@ -18,6 +18,7 @@ from service.core.comparison import (
     Trial,
     Unsupported,
 )
+from service.core.errors import InvalidRequest
 from service.core.gate import gate
 
 RESULT = summary()
@@ -98,6 +99,13 @@ def test_a_new_invalid_quote_or_unsupported_number_is_a_regression(kind: str) ->
     )
 
 
+def test_a_claim_that_says_the_opposite_is_a_regression() -> None:
+    """However many are the same."""
+    one = SetComparison(set="s2", a="t2", b="t5", counts=LedgerCounts(same=9, contradicts=1), tags=("different",))
+    found = held(pair(FINE, one))
+    assert outcome(found, "contradictions") == "regression"
+
+
 def test_a_worse_metric_is_a_regression() -> None:
     """One that is beyond chance and noise."""
     assert outcome(held(pair(metrics=(row("hedge_drop", verdict="worse"),))), "metrics") == "regression"
@@ -145,7 +153,7 @@ def test_a_margin_without_enough_documents_is_inconclusive() -> None:
 
 def test_a_margin_of_an_unknown_metric_is_refused() -> None:
     """It would otherwise look like a gate that passes."""
-    with pytest.raises(ValueError, match="must_recal;"):
+    with pytest.raises(InvalidRequest, match="must_recal'"):
         held(pair(), rules=Rules(margins={"must_recal": 0.05}))
 
 
@@ -180,4 +188,4 @@ def test_a_pass_over_few_documents_says_what_they_could_not_show() -> None:
 def test_every_rule_that_was_held_is_listed() -> None:
     """Those that passed too, so that a reader sees what was looked at."""
     rules = [reason.rule for reason in held(pair(), rules=Rules(max_words=20)).reasons]
-    assert rules == ["comparable", "trials", "unsupported", "documents", "metrics", "budget words"]
+    assert rules == ["comparable", "trials", "unsupported", "documents", "contradictions", "metrics", "budget words"]

@@ -1,6 +1,7 @@
 """Comparisons over HTTP: made of documents or of summaries, shown in every form, listed and deleted."""
 
 import csv
+import hashlib
 import io
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -181,6 +182,46 @@ async def test_what_does_not_fit_is_refused_with_a_pointer(
         if pointer:
             assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
         assert (await client.get("/v1/comparisons")).json()["data"] == []
+
+
+async def test_a_reference_that_points_nowhere_is_refused_before_anything_runs(serve: Serve) -> None:
+    """By its place in the request; so is one of other documents, and two of the same."""
+    request = body("004")
+    text = request["documents"][0]["text"]
+    digest = hashlib.sha256(text.encode()).hexdigest()
+
+    def reference(end: int, sha256: str = digest, document: str = "r") -> dict[str, Any]:
+        span = {"document": document, "start": 0, "end": end}
+        fact = {"id": "f1", "text": "It is planned.", "importance": "must", "spans": [span]}
+        return {"documents": [{"id": "r", "sha256": sha256}], "facts": [fact]}
+
+    refused = (
+        [reference(2**40)],
+        [reference(5, document="x")],
+        [reference(-1)],
+        [reference(5, sha256="00")],
+        [reference(5), reference(6)],
+    )
+    async with serve(**REPLAY) as client:
+        for references in refused:
+            answer = await client.post("/v1/comparisons", json={**request, "references": references})
+            assert answer.status_code == 422, references
+            assert answer.json()["errors"][0]["pointer"].startswith("/references")
+        assert (await client.get("/v1/comparisons")).json()["data"] == []
+        fine = await client.post("/v1/comparisons", json={**request, "references": [reference(40)]})
+        assert fine.json()["result"]["primary_metric"] == "must_recall"
+
+
+async def test_the_second_document_is_named_where_it_is_at_fault(serve: Serve) -> None:
+    """Each is a set of its own, and its place is that in the request."""
+    request = body("004")
+    request["documents"].append({"text": " "})
+    async with serve(**REPLAY) as client:
+        refused = await client.post("/v1/comparisons", json=request)
+        assert [error["pointer"] for error in refused.json()["errors"]] == ["/documents/1/text"]
+        request["documents"][1] = request["documents"][0]
+        twice = await client.post("/v1/comparisons", json=request)
+        assert [error["pointer"] for error in twice.json()["errors"]] == ["/documents/1"]
 
 
 async def test_what_is_no_json_is_refused(serve: Serve) -> None:

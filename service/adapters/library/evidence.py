@@ -8,8 +8,10 @@ import msgspec
 from service.core.catalogue import Because
 from service.core.comparison import Comparison
 from service.core.errors import InvalidRequest
+from service.core.text import presentable
 from service.core.types import Value
 
+_LONGEST_SENTENCE = 500
 LARGEST_REPORT_BYTES = 200_000_000
 """Up to where a file is read to see whether it is a comparison."""
 
@@ -47,7 +49,8 @@ def evidence(path: Path) -> Evidence:
     found = _comparison(content)
     if found is None:
         return Evidence(because=Because(name=name, sha256=sha256))
-    sentence = found.pairs[0].sentence if found.pairs else None
+    # one line of it, as it goes into a file of lines and to terminals
+    sentence = presentable(found.pairs[0].sentence)[:_LONGEST_SENTENCE] if found.pairs else None
     because = Because(name=name, sha256=sha256, sentence=sentence, outcome=found.gate.outcome)
     return Evidence(because=because, comparison=found)
 
