@@ -142,7 +142,8 @@ def _missing_number(text: str, quotes: Sequence[str], index: Index) -> str | Non
         # "First" is not a number but a claim, and "second" has other meanings.
         if not own & (values | {"1", "2"}):
             return word
-    names = (match[0] for match in _NAMED.finditer(text))
+    # composed, as the sources are searched: a letter with an accent of its own character is one letter of the name
+    names = (match[0] for match in _NAMED.finditer(unicodedata.normalize("NFKC", text)))
     return next((name for name in names if not _named(name, quotes, index)), None)
 
 

@@ -21,6 +21,12 @@ def missing(claim: str, quote: str, text: str = "", language: str | None = "en")
     return found.code if found else None
 
 
+def test_an_accent_of_its_own_character_begins_no_name() -> None:
+    """A sentence holds the name that it has, however its accents are written."""
+    assert missing("The e\u0301A0 ran.", "The e\u0301A0 ran.") is None
+    assert missing("The \u00e9A0 ran.", "The e\u0301A0 ran.") is None
+
+
 def test_letters_that_patterns_take_for_others_are_read() -> None:
     """The long s and the dotless i, which have no case of their own."""
     assert missing("The twenty-fırſt man fled.", "The 21st man fled.") is None
