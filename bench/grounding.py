@@ -49,8 +49,10 @@ from service.core.types import (
     Verification,
 )
 from service.core.verifying import verify
+from service.core.watching import unwatched
 from service.drafting.calls import Calls, Model
 from service.drafting.chunks import read_chunk
+from service.drafting.telling import Standing
 
 TESTS = Path(__file__).parent.parent / "tests"
 LONG = TESTS / "texts" / "harbour-inquiry.txt"
@@ -196,7 +198,8 @@ async def recorded(loaded: tokens.Tokens) -> list[tuple[Source, Draft]]:
     for source in sources:
         (whole,) = chunking.split(source, ends=loaded.ends, budget=2**40)
         calls = Calls(model(complete, loaded, window=128_000))
-        ((part,), _) = await read_chunk(calls, source, whole, Options(), several=False)
+        standing = Standing(build_index([source]), unwatched)
+        ((part,), _) = await read_chunk(calls, source, whole, Options(), standing, several=False)
         found.append((source, part.draft))
     return found
 
