@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from troubles import Waits, gone
 
 from service.adapters.store import BatchStore, Refusal, Store, StoredBatch, StoredLine, StoredSummary
-from service.core.errors import InvalidRequest, MalformedBody, NotFound, TooLarge
+from service.core.errors import InvalidRequest, MalformedBody, NotFound, StoreUnavailable, TooLarge
 from service.core.types import Conditions, Document, Options
 from service.jobs import _DRAWN, Jobs
 from service.jobs.batches import GROUP_LINES, Batches, Ended, Unfit, Wanted
@@ -137,6 +137,12 @@ def is_finished(batch: StoredBatch) -> bool:
     return batch.status == "finished"
 
 
+async def cleared(both: Both) -> None:
+    """Return once nothing is half done any more."""
+    async with asyncio.timeout(LONGEST_S):
+        await asyncio.gather(*both.batches._clearing)
+
+
 def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
     """What stands in the database."""
     with closing(sqlite3.connect(path)) as connection:
@@ -222,6 +228,28 @@ async def test_what_breaks_off_leaves_nothing(opened: Opened, path: Path) -> Non
         assert nothing(path)
         assert (await both.batches.page("local", limit=10, after=None, status=None)).data == ()
         assert (await both.batches.submit("local", many("a", GROUP_LINES + 5))).counts.total == GROUP_LINES + 5
+
+
+async def test_a_store_that_fails_in_the_middle_leaves_nothing_once_it_is_back(opened: Opened, path: Path) -> None:
+    """The caller is told; what is there of the batch is not seen, and goes as soon as it can."""
+    waits = Waits()
+    missing = gone(path)
+    async with opened(sleep=waits) as both:
+
+        async def failing() -> AsyncIterator[Wanted]:
+            for line in range(1, 2 * GROUP_LINES + 1):
+                if line == GROUP_LINES + 1:
+                    missing.__enter__()
+                yield wanted(line, "a")
+
+        with pytest.raises(StoreUnavailable):
+            await both.batches.submit("local", failing())
+        await waits.until_begun()
+        missing.__exit__(None, None, None)
+        assert rows(path, "SELECT status FROM batches") == [("accepting",)]
+        waits.over.set()
+        await cleared(both)
+        assert nothing(path)
 
 
 async def test_a_task_that_is_cancelled_while_it_accepts_leaves_nothing(opened: Opened, path: Path) -> None:
@@ -408,9 +436,7 @@ async def test_what_a_crash_left_half_done_is_cleared(opened: Opened, path: Path
         assert await both.batches.resume() == 3
         cancelled = await until(both, "cancelling", lambda batch: batch.status == "cancelled")
         assert cancelled.counts.cancelled == 1
-        async with asyncio.timeout(LONGEST_S):
-            assert both.batches._clearing is not None
-            await both.batches._clearing
+        await cleared(both)
         assert rows(path, "SELECT id FROM batches") == [("cancelling",)]
         assert rows(path, "SELECT summary_id FROM documents") == [("cancelling",)]
         assert await both.batches.resume() == 0

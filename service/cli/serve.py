@@ -61,7 +61,9 @@ async def _serve_on(listening: socket.socket, settings: Settings) -> int:
             timeout_graceful_shutdown=math.ceil(settings.drain_s),
         )
         log.info("listening", url=f"http://{settings.host}:{settings.port}", docs="/docs")
-        server = _Server(config, let_go=jobs.events.close, after_s=max(0.0, settings.drain_s - _PARTING_S))
+        server = _Server(
+            config, at_once=jobs.leave, let_go=jobs.events.close, after_s=max(0.0, settings.drain_s - _PARTING_S)
+        )
         await server.serve(sockets=[listening])
         # One time for both: requests that wait for a summary have used some of it up.
         await jobs.close(drain_s=max(0.0, settings.drain_s - server.stopping_s()))
@@ -73,14 +75,18 @@ class _Server(uvicorn.Server):
 
     Args:
         config: as uvicorn has it.
+        at_once: called when it is told to stop.
         let_go: lets those go who follow a summary; their streams would never end by themselves.
         after_s: how long they may go on when it is told to stop.
     """
 
     told_to_stop_at: float | None = None
 
-    def __init__(self, config: uvicorn.Config, *, let_go: Callable[[], None], after_s: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, at_once: Callable[[], None], let_go: Callable[[], None], after_s: float
+    ) -> None:
         super().__init__(config)
+        self._at_once = at_once
         self._let_go = let_go
         self._after_s = after_s
 
@@ -95,6 +101,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, when the requests under way are answered or the time is up."""
+        self._at_once()
         parting = asyncio.get_running_loop().call_later(self._after_s, self._let_go)
         try:
             await super().shutdown(sockets)

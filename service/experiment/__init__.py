@@ -7,7 +7,6 @@ comparison is a row that names its trials; running it again pays for nothing twi
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from math import inf
 from typing import Literal, Self
 
 import structlog
@@ -25,14 +24,12 @@ from service.adapters.store import (
     StoredTrial,
     new_id,
 )
-from service.core import catalogue, scoring, trials
-from service.core.comparing import FEWEST_VERSIONS
+from service.core import catalogue, trials
 from service.core.comparison import (
     Comparison,
     DocumentSet,
     Experiment,
     Progress,
-    Rules,
     Trial,
     TrialFailure,
 )
@@ -44,29 +41,16 @@ from service.core.errors import (
     NotFound,
     PrecisError,
 )
-from service.core.references import Reference
-from service.core.types import Conditions, Document, Options, RequestPlan, Value
+from service.core.types import Document, RequestPlan
+from service.experiment.asked import Asked, check
+from service.experiment.asked import conditions as conditions_of
+from service.experiment.asked import versions as versions_of
 from service.experiment.drawing import check_references, check_sets, digest, draw
 from service.jobs import Jobs
 
+__all__ = ["Asked", "Experiments"]
+
 log = structlog.stdlib.get_logger(__name__)
-
-MOST_REPETITIONS = 10
-MOST_TRIALS = 2000
-"""Of one comparison; each is a summary with its calls."""
-
-
-class Asked(Value, frozen=True, kw_only=True):
-    """What a caller wants compared, and how."""
-
-    prompts: tuple[str, ...] = ()
-    """References; the first is the baseline."""
-    model: str | None = None
-    options: Options = Options()
-    repetitions: int = 1
-    metric: str | None = None
-    rules: Rules = Rules()
-    references: tuple[Reference, ...] = ()
 
 
 class Experiments:
@@ -114,8 +98,8 @@ class Experiments:
             NotFound: there is no such prompt version.
             StoreUnavailable: the rows could not be committed.
         """
-        versions = self._versions(asked)
-        self._check(asked, len(sets) * len(versions))
+        versions = versions_of(asked, self._jobs.catalogue)
+        check(asked, len(sets) * len(versions))
         numbered: list[DocumentSet] = []
         for number, (name, documents) in enumerate(sets, 1):
             try:
@@ -126,7 +110,7 @@ class Experiments:
         check_sets(numbered)
         check_references(asked.references, numbered, [one for _, documents in sets for one in documents])
         comparison = self._accepted(tenant, asked, numbered, versions)
-        conditions = [self._jobs.pinned(self._conditions(asked, named), withdrawn_too=True) for named in versions]
+        conditions = [self._jobs.pinned(conditions_of(asked, named), withdrawn_too=True) for named in versions]
         run: list[StoredTrial] = []
         own: list[tuple[StoredSummary, Sequence[Document]]] = []
         for document_set, (_, documents) in zip(numbered, sets, strict=True):
@@ -153,7 +137,7 @@ class Experiments:
             KeyReused: another request was made under the key.
             NotFound: there is no such summary.
         """
-        self._check(asked, len(summaries))
+        check(asked, len(summaries))
         existing: list[trials.Existing] = []
         for position, summary in enumerate(summaries):
             stored = await self._jobs.get(tenant, summary)
@@ -174,11 +158,11 @@ class Experiments:
 
     async def plan(self, sets: Sequence[tuple[str, Sequence[Document]]], asked: Asked) -> tuple[RequestPlan, ...]:
         """What each trial would take at most, memory aside; nothing is stored or sent. Raises as `submit` does."""
-        versions = self._versions(asked)
-        self._check(asked, len(sets) * len(versions))
+        versions = versions_of(asked, self._jobs.catalogue)
+        check(asked, len(sets) * len(versions))
         return tuple(
             [
-                await self._jobs.plan(documents, asked.options, self._conditions(asked, version), withdrawn_too=True)
+                await self._jobs.plan(documents, asked.options, conditions_of(asked, version), withdrawn_too=True)
                 for _, documents in sets
                 for version in versions
                 for _ in range(asked.repetitions)
@@ -245,48 +229,6 @@ class Experiments:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- accepting ---------------------------------------------------------------------------------------------------
-
-    def _versions(self, asked: Asked) -> list[catalogue.Resolved]:
-        found = [catalogue.resolve(one, self._jobs.catalogue, withdrawn_too=True) for one in asked.prompts]
-        ids = [one.version.id for one in found]
-        twice = [name for at, name in enumerate(ids) if name in ids[:at]]
-        if twice:
-            fault = FieldError("/prompts", f"{twice[0]} more than once")
-            raise InvalidRequest(
-                f"{twice[0]} is named twice. To see how far it differs from itself, ask for repetitions.",
-                errors=(fault,),
-            )
-        if len(found) < FEWEST_VERSIONS:
-            fault = FieldError("/prompts", "at least two")
-            raise InvalidRequest("Name two prompt versions or more, the baseline first.", errors=(fault,))
-        return found
-
-    def _check(self, asked: Asked, trials_once: int) -> None:
-        if not 1 <= asked.repetitions <= MOST_REPETITIONS:
-            fault = FieldError("/repetitions", f"1 to {MOST_REPETITIONS}")
-            raise InvalidRequest(f"{asked.repetitions} repetitions do not fit.", errors=(fault,))
-        if trials_once == 0:
-            raise InvalidRequest(
-                "There is nothing to compare.", errors=(FieldError("", "give documents or summaries"),)
-            )
-        if trials_once * asked.repetitions > MOST_TRIALS:
-            fault = FieldError("", f"at most {MOST_TRIALS:,} trials")
-            raise InvalidRequest(
-                f"{trials_once * asked.repetitions:,} trials (documents x versions x repetitions) are over the limit "
-                f"of {MOST_TRIALS:,} a comparison. Compare fewer documents at a time.",
-                errors=(fault,),
-            )
-        if asked.metric is not None:
-            scoring.check_metrics([asked.metric], "/metric")
-        scoring.check_metrics(asked.rules.margins)
-        bounds = (*asked.rules.margins.values(), asked.rules.max_words, asked.rules.max_cost, asked.rules.max_latency_s)
-        if not all(bound is None or 0 <= bound < inf for bound in bounds):
-            fault = FieldError("/gate", "numbers from 0 up")
-            raise InvalidRequest("A margin or budget of the gate is no number from 0 up.", errors=(fault,))
-
-    def _conditions(self, asked: Asked, named: catalogue.Resolved) -> Conditions:
-        # a summary with gaps would be compared as if its text were shorter
-        return Conditions(prompt=named.version.id, label=named.label, model=asked.model, strict=True)
 
     def _accepted(
         self, tenant: str, asked: Asked, sets: Sequence[DocumentSet], versions: Sequence[catalogue.Resolved]

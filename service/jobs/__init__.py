@@ -89,6 +89,8 @@ class Jobs:
         self.keep = keep
         self.bell = asyncio.Event()
         """Set when a job of this process has ended; the next one hangs here then."""
+        self.is_leaving = False
+        """Whether this process is about to stop: no more lines are drawn, and who follows a batch is let go."""
         self._lines = BatchStore(store)
         self._turn: BatchPlace | None = None
         self._queue = LocalQueue(
@@ -272,11 +274,18 @@ class Jobs:
         """Say that there are new lines of batches to be worked on."""
         self._queue.more()
 
+    def leave(self) -> None:
+        """Begin nothing more that nobody waits for: this process is about to stop."""
+        self.is_leaving = True
+        self.ring()
+
     async def close(self, *, drain_s: float) -> None:
         """Wait up to `drain_s` seconds for what is being worked on; the rest is left for the next start."""
         hurry = asyncio.get_running_loop().call_later(drain_s, self.store.wait_no_longer)
-        await self._queue.close(drain_s=drain_s)
-        hurry.cancel()
+        try:
+            await self._queue.close(drain_s=drain_s)
+        finally:
+            hurry.cancel()
         self.events.close()
 
     def _check_sizes(self, documents: Sequence[Document]) -> None:
@@ -308,6 +317,8 @@ class Jobs:
         return found
 
     async def _drawn(self, most: int) -> list[Job]:
+        if self.is_leaving:
+            return []
         drawn = await self._lines.queued(most, after=self._turn)
         if len(drawn.lines) < most:
             await self._lines.settle(self.now(), self.expiry())

@@ -5,8 +5,9 @@ pulled from their table a few at a time, in a lane of their own.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import takewhile
 from typing import Self
 
@@ -26,7 +27,15 @@ from service.adapters.store import (
     StoredSummary,
     new_id,
 )
-from service.core.errors import FieldError, InternalError, InvalidRequest, NotFound, PrecisError, TooLarge
+from service.core.errors import (
+    FieldError,
+    InternalError,
+    InvalidRequest,
+    NotFound,
+    PrecisError,
+    StoreUnavailable,
+    TooLarge,
+)
 from service.core.types import Conditions, Document, Options, Value
 from service.jobs import Jobs
 
@@ -87,7 +96,7 @@ class Batches:
         self._jobs = jobs
         self._store = BatchStore(jobs.store)
         self._most_lines = most_lines
-        self._clearing: asyncio.Task[None] | None = None
+        self._clearing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -190,9 +199,9 @@ class Batches:
     async def _forget(self, tenant: str, batch: str) -> None:
         try:
             await self._store.remove(tenant, batch)
-        except PrecisError as error:
-            # nobody sees it, and the next start removes it
-            log.warning("batch_not_removed", batch=batch, store=error.detail)
+        except StoreUnavailable:
+            # nobody sees it meanwhile
+            self._clear([(tenant, batch, "accepting")])
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -216,7 +225,8 @@ class Batches:
     ) -> AsyncIterator[Ended]:
         """What has become of the lines behind line `after`, in order, each once nothing more happens to it.
 
-        Ends behind the last line; before, where the next one takes over `wait_s` seconds, or the batch is deleted.
+        Ends behind the last line; before, where the next one takes over `wait_s` seconds, the batch is deleted, or this
+        process is about to stop.
         """
         loop = asyncio.get_running_loop()
         waiting_since = loop.time()
@@ -232,7 +242,7 @@ class Batches:
                     return
                 continue
             left_s = LOOK_S if wait_s is None else min(LOOK_S, waiting_since + wait_s - loop.time())
-            if left_s <= 0:
+            if left_s <= 0 or self._jobs.is_leaving:
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
@@ -298,26 +308,27 @@ class Batches:
         Returns how many. It is done beside what else begins; nobody sees or works on them meanwhile.
         """
         left = await self._store.left()
-        if left:
-            self._clearing = asyncio.create_task(self._clear(left), name="half-done batches")
+        self._clear(left)
         return len(left)
 
     async def close(self) -> None:
         """Leave what is being cleared for the next start."""
-        if self._clearing is not None:
-            self._clearing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._clearing
+        for task in self._clearing:
+            task.cancel()
+        await asyncio.gather(*self._clearing, return_exceptions=True)
 
-    async def _clear(self, left: tuple[tuple[str, str, str], ...]) -> None:
-        for tenant, batch, status in left:
-            try:
-                if status == "cancelling":
-                    await self._cancel(tenant, batch)
-                else:
-                    await self._store.remove(tenant, batch)
-            except PrecisError as error:
-                log.warning("batch_not_cleared", batch=batch, store=error.detail)
+    def _clear(self, left: Sequence[tuple[str, str, str]]) -> None:
+        """Bring to an end what was left half done, one after the other and however long the store takes."""
+
+        async def clear() -> None:
+            for tenant, batch, status in left:
+                act = self._cancel if status == "cancelling" else self._store.remove
+                await self._jobs.store.patiently(partial(act, tenant, batch))
+
+        if left:
+            task = asyncio.create_task(clear(), name="half-done batches")
+            self._clearing.add(task)
+            task.add_done_callback(self._clearing.discard)
 
 
 def _in_order(

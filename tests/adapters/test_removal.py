@@ -33,7 +33,7 @@ from service.adapters.store import (
     StoredSummary,
     StoredTrial,
 )
-from service.adapters.store.retention import AT_ONCE
+from service.adapters.store.retention import AT_ONCE, PIECE
 from service.adapters.store.tables import UNUSED, completions
 from service.core.comparison import DocumentSet, Experiment
 from service.core.types import Completion, Document, Options
@@ -357,17 +357,17 @@ async def test_many_rows_go_in_several_transactions_with_pauses_for_others(store
 
 @pytest.mark.parametrize("days", [7, 30])
 async def test_a_transaction_that_takes_long_is_cut_short(store: Store, days: int) -> None:
-    """Long texts are overwritten, which takes its time; then one row is enough."""
+    """Long texts are overwritten, which takes its time; then a few rows are enough."""
     ticks = count(step=10.0)
     retention = Retention(store, clock=lambda: next(ticks))
-    for name in ("a", "b", "c"):
-        await finished(store, name)
+    for number in range(2 * PIECE + 1):
+        await finished(store, f"s{number}")
     before = NOON + days * DAY
     times = [
         await (retention.delete_texts(before, NOON) if days == 7 else retention.delete_summaries(before))
         for _ in range(4)
     ]
-    assert times == [1, 1, 1, 0]
+    assert times == [PIECE, PIECE, 1, 0]
 
 
 async def test_what_is_due_is_said_and_not_removed(store: Store, path: Path) -> None:

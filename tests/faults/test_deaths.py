@@ -163,7 +163,7 @@ def test_a_deletion_that_died_took_all_or_nothing(folder: Path, point: str) -> N
 # --- purges ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fail", [Fail("within_purge", 2), Fail("after_purge", 1)])
+@pytest.mark.parametrize("fail", [Fail("within_purge", 1), Fail("after_purge", 1)])
 def test_a_purge_that_died_is_finished_by_the_next(folder: Path, fail: Fail) -> None:
     """Then no text is in any file, and every summary has its quotes."""
     texts = [f"{TEXT} Copy {number}." for number in range(3)]

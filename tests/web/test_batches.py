@@ -121,6 +121,7 @@ class Gate:
 
     def __init__(self, word: str) -> None:
         self.opened = threading.Event()
+        self.jobs: Jobs | None = None
         self._word = word
 
     def __call__(self, text: str) -> str:
@@ -134,6 +135,7 @@ class Gate:
         async with bootstrap.open_jobs(settings) as jobs:
             tools = replace(jobs.tools, detect_language=self)
             async with Jobs(store=jobs.store, tools=tools, concurrency=2, max_documents=9) as gated:
+                self.jobs = gated
                 yield gated
                 self.opened.set()
 
@@ -247,6 +249,25 @@ async def test_who_hangs_up_is_not_waited_for(serve: Serve) -> None:
             await wire.task
         gate.opened.set()
         assert came_to(await results(client, batch)) == [(1, "held", "succeeded")]
+
+
+async def test_a_server_that_is_told_to_stop_lets_go_of_who_follows(serve: Serve) -> None:
+    """The stream ends in order, without waiting for the rest, and no further line is begun."""
+    gate = Gate("held")
+    async with serve(gate.open_jobs) as client:
+        batch = await posted(client, "\n".join(map(line, ("a", "held", *map(str, range(30))))))
+        wire = Wire(client, "GET", f"/v1/batches/{batch['id']}/results", {})
+        wire.send(b"", more=False)
+        assert (await wire.receive())["status"] == 200
+        assert json.loads(await wire.body())["custom_id"] == "a"
+        assert gate.jobs is not None
+        gate.jobs.leave()
+        assert await wire.receive() == {"type": "http.response.body", "body": b"", "more_body": False}
+        wire.hang_up()
+        await wire.task
+        gate.opened.set()
+    async with serve() as client:
+        assert len(await results(client, batch)) == 32
 
 
 async def test_a_head_of_results_waits_for_nothing(serve: Serve) -> None:

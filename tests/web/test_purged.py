@@ -163,6 +163,24 @@ async def test_a_comparison_whose_texts_are_gone_says_so(serve: Serve) -> None:
             assert (await client.get(path)).status_code == 404
 
 
+async def test_summaries_whose_texts_are_gone_can_still_be_compared(serve: Serve) -> None:
+    """By what they quote; what needs the text is left out."""
+    scripted = Scripted()
+    async with serve(scripted.jobs) as client:
+        ids = []
+        for prompt in ("news@1", "news@2"):
+            body = {"documents": [{"text": MANY}], "prompt": prompt}
+            response = await client.post("/v1/summaries", json=body)
+            ids.append(response.json()["id"])
+        await later(client, WEEK)
+        response = await client.post("/v1/comparisons", json={"summaries": ids})
+        assert (response.status_code, response.json()["status"]) == (201, "succeeded"), response.text
+        assert '"strips":[{"document"' not in response.text
+        page = await client.get(response.headers["location"], headers={"Accept": "text/html"})
+        assert page.status_code == 200
+        assert NO_TEXT in page.text
+
+
 async def test_a_comparison_whose_texts_are_not_kept_is_drawn_from_them_first(serve: Serve, tmp_path: Path) -> None:
     """They stay until it is finished, and not longer."""
     scripted = Scripted()

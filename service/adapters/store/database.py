@@ -212,9 +212,13 @@ class Database:
 
     def left(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Of rows that no living process works on or is about to, this one neither."""
-        return sa.or_(table.c.owner.is_(None), table.c.owner.not_in(sorted(living(self.path))))
+        return sa.or_(table.c.owner.is_(None), table.c.owner.not_in(sorted(self._living())))
 
     def free(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Of rows that no other living process works on or is about to."""
-        others = living(self.path) - {self.owner}
+        others = self._living() - {self.owner}
         return sa.or_(table.c.owner.is_(None), table.c.owner.not_in(sorted(others)))
+
+    def _living(self) -> frozenset[str]:
+        with store_errors("The folder of those who work on the database"):
+            return living(self.path)

@@ -59,9 +59,9 @@ async def is_taken(connection: AsyncConnection, tenant: str, key: str) -> bool:
     return (await connection.execute(query)).one_or_none() is not None
 
 
-async def free(connection: AsyncConnection, tenant: str, resource: str) -> None:
-    """Forget the keys of something that is deleted: their digests are of its texts."""
-    where = (idempotency.c.tenant == tenant, idempotency.c.resource == resource)
+async def free(connection: AsyncConnection, tenant: str, *resources: str) -> None:
+    """Forget the keys of what is deleted: their digests are of its texts."""
+    where = (idempotency.c.tenant == tenant, idempotency.c.resource.in_(resources))
     await connection.execute(sa.delete(idempotency).where(*where))
 
 

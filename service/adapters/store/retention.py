@@ -4,8 +4,10 @@ Only what is finished is ever due, however old: the texts of summaries first, th
 batches with all that belongs to them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,7 +17,7 @@ import sqlalchemy as sa
 from service.adapters.store import keys
 from service.adapters.store.batches import BatchStore
 from service.adapters.store.rows import UNFINISHED, Keep
-from service.adapters.store.store import Store, named
+from service.adapters.store.store import Store
 from service.adapters.store.tables import (
     ALONE,
     UNUSED,
@@ -31,7 +33,9 @@ from service.core.types import Value
 AT_ONCE = 200
 """Rows that one transaction removes at most."""
 LONGEST_S = 0.1
-"""That a transaction goes on for, but for its first row: texts may be long, and are overwritten."""
+"""That a transaction goes on for, but for its first piece: texts may be long, and are overwritten."""
+PIECE = 10
+"""Summaries that are dealt with between two looks at the clock."""
 COPIES_KEPT = timedelta(days=1)
 """At least, of the file as it was before a migration, however short texts are kept."""
 
@@ -112,9 +116,9 @@ class Retention:
         done = 0
         if found:
             async with self._store.writes() as connection:
-                for tenant, summary in found:
-                    await self._store.purge(connection, sa.and_(*named(tenant, summary)), at)
-                    done += 1
+                for piece in _pieces(found):
+                    own = sa.and_(summaries.c.tenant == piece[0][0], summaries.c.id.in_([name for _, name in piece]))
+                    done += await self._store.purge(connection, own, at)
                     if self._clock() > give_up_at:
                         break
         return done
@@ -205,8 +209,8 @@ class Retention:
         done = 0
         if found:
             async with self._store.writes() as connection:
-                for tenant, summary in found:
-                    done += await self._store.remove(connection, tenant, (summary,))
+                for piece in _pieces(found):
+                    done += await self._store.remove(connection, piece[0][0], [summary for _, summary in piece])
                     if self._clock() > give_up_at:
                         break
         return done
@@ -228,6 +232,14 @@ class Retention:
         async with self._store.reading() as connection:
             query = sa.select(sa.func.count()).select_from(table).where(due)
             return int((await connection.execute(query)).scalar_one())
+
+
+def _pieces(found: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Some at a time, those of a tenant together."""
+    for _, own in groupby(found, key=itemgetter(0)):
+        rest = list(own)
+        for at in range(0, len(rest), PIECE):
+            yield rest[at : at + PIECE]
 
 
 def _finished(table: sa.Table, before: datetime) -> sa.ColumnElement[bool]:

@@ -235,8 +235,7 @@ class Store(Database):
         for at in range(0, len(used), _MOST_BOUND):
             unused = sa.delete(completions).where(_KEY.in_(used[at : at + _MOST_BOUND]), UNUSED)
             await connection.execute(unused.where(completions.c.tenant == tenant))
-        for summary in gone:
-            await keys.free(connection, tenant, summary)
+        await keys.free(connection, tenant, *gone)
         return removed
 
     async def page(self, tenant: str, *, limit: int, after: str | None = None, status: Status | None = None) -> Page:
