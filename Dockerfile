@@ -1,5 +1,7 @@
 # The service in an image. `docker compose up` builds and runs it; so does
 #   docker build -t precis . && docker run --read-only --tmpfs /tmp -v precis:/data -p 127.0.0.1:8000:8000 precis
+# Who publishes an image says what it was made of and when:
+#   docker build --build-arg REVISION=$(git rev-parse HEAD) --build-arg CREATED=$(date -u +%FT%TZ) --build-arg SOURCE=URL .
 FROM python:3.13-slim-trixie AS base
 ENV PIP_CACHE_DIR=/var/cache/pip \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -43,21 +45,39 @@ COPY --from=libraries /opt/precis /opt/precis
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
     python -m pip --python /opt/precis/bin/python install --quiet --no-cache-dir --no-index --no-deps /dist/*.whl
 
-LABEL org.opencontainers.image.title="Précis" \
-      org.opencontainers.image.description="Summaries that a reader can check: every point carries exact quotes with offsets into its source." \
-      org.opencontainers.image.licenses="MIT"
-
 ENV PATH=/opt/precis/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PRECIS_DATABASE_URL=sqlite:////data/precis.db \
     PRECIS_HOST=0.0.0.0 \
     PRECIS_PORT=8000 \
-    PRECIS_LOG_FORMAT=json
+    PRECIS_LOG_FORMAT=json \
+    PRECIS_LOG_STREAM=stdout
 # A relative path in a setting, such as sqlite:///mine.db, lands in the volume.
 WORKDIR /data
 USER 10001:10001
 EXPOSE 8000
+# Running summaries get PRECIS_DRAIN_S to finish.
+STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import http.client, os, sys; ready = http.client.HTTPConnection('127.0.0.1', int(os.environ['PRECIS_PORT']), timeout=3); ready.request('GET', '/ready'); sys.exit(ready.getresponse().status != 200)"]
 ENTRYPOINT ["precis"]
 CMD ["serve"]
+
+# Last, so that another moment or revision changes no layer.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+ARG SOURCE=
+LABEL org.opencontainers.image.title="Précis" \
+      org.opencontainers.image.description="Summaries that a reader can check: every point carries exact quotes with offsets into its source." \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.authors="The Précis authors" \
+      org.opencontainers.image.vendor="The Précis authors" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.url="${SOURCE}" \
+      org.opencontainers.image.documentation="${SOURCE}" \
+      org.opencontainers.image.ref.name="precis:${VERSION}" \
+      org.opencontainers.image.base.name="docker.io/library/python:3.13-slim-trixie"

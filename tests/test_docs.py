@@ -71,6 +71,8 @@ def test_every_setting_is_documented() -> None:
         ("README.md", "precis summarise - --each", "precis summarise --each", "Missing argument"),
         ("README.md", "--each", "--length tiny", "'tiny' is not one of"),
         ("README.md", "`precis summarise --json`", "`precis summarise --jsn`", "has no option --jsn"),
+        ("README.md", "cat a.txt", "docker compose run --rm precis docter\ncat a.txt", "No such command 'docter'"),
+        ("README.md", "cat a.txt", "docker compose exec precis precis lst\ncat a.txt", "No such command 'lst'"),
         ("README.md", "`precis serve", "`precis server", "has no command server"),
         ("README.md", "`precis summarise --json`", "`precis prompts lst`", "has no command lst"),
         ("README.md", "`precis summarise --json`", "`precis prompts show --because`", "has no option --because"),

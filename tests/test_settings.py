@@ -240,6 +240,32 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
     assert f"{dotenv} cannot be read: it is not UTF-8" in raised.value.detail
 
 
+def test_one_fault_is_one_line_and_several_are_a_list() -> None:
+    """Whoever reads the last line of a log finds what is wrong in it."""
+    assert problems(PRECIS_PORT="0").startswith("The service does not start: port is '0' (environment PRECIS_PORT); ")
+    assert "\n" not in problems(PRECIS_PORT="0")
+    several = problems(PRECIS_PORT="0", PRECIS_PROMT="x")
+    assert [line[:4] for line in several.splitlines()[1:]] == ["  - "] * 2
+
+
+def test_a_file_that_cannot_be_read_is_said_with_what_to_do(tmp_path: Path) -> None:
+    """One that is missing is put there; one in a container's folder of secrets belongs into that of Compose."""
+    gone = str(tmp_path / "gone")
+    said = problems(PRECIS_API_KEY_FILE=gone)
+    assert f"{gone} cannot be read: it is not there; put it there, or correct environment PRECIS_API_KEY_FILE." in said
+    assert "Compose" not in said
+    said = problems(PRECIS_API_KEY_FILE="/run/secrets/gone")
+    assert "put it there (with Compose, in the folder `secrets` beside docker-compose.yml), or correct" in said
+    assert "cannot be read: Is a directory; correct the file" in problems(PRECIS_API_KEY_FILE=str(tmp_path))
+
+
+def test_a_folder_that_may_not_be_looked_into_holds_no_file_of_settings(tmp_path: Path) -> None:
+    """It is another user's, such as that of a volume; only a file that was named has to be there."""
+    unseen = tmp_path / ("x" * 300) / "precis.toml"
+    assert load(Settings, environ={}, file=unseen).settings.port == 8000
+    assert "cannot be read" in problems(PRECIS_CONFIG=str(unseen))
+
+
 def test_a_secret_can_be_read_from_a_file(tmp_path: Path) -> None:
     """The line end that editors leave behind is not part of the secret; the origin names the variable."""
     key = written(tmp_path / "key", "s3cret \n")

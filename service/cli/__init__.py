@@ -292,9 +292,15 @@ def _margins(given: Sequence[str]) -> dict[str, float]:
 @click.pass_context
 def run_serve(context: click.Context, host: str | None, port: int | None, dev: bool) -> int:
     """Run the HTTP service."""
+    try:
+        loaded = settings(context, host=host, port=port, prompts_dev=dev or None)
+    except BadSettings as error:
+        from service.cli.failing import refused
+
+        return refused(error, os.environ)
     from service.cli import serve as command
 
-    return command.run(settings(context, host=host, port=port, prompts_dev=dev or None).settings)
+    return command.run(loaded.settings)
 
 
 @precis.command("purge")

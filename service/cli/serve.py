@@ -15,7 +15,9 @@ import uvicorn
 
 from service import bootstrap, logs
 from service.adapters.store import serving
-from service.core.errors import BadSettings
+from service.asking import Asking
+from service.cli.failing import failed
+from service.core.errors import BadSettings, EndpointError, PrecisError
 from service.jobs import Jobs
 from service.settings import Settings
 from service.web.app import create_app
@@ -29,13 +31,23 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Serve until SIGINT or SIGTERM; what is being worked on gets `drain_s` seconds to finish."""
-    logs.configure(level=settings.log_level, fmt=settings.log_format)
-    if sys.platform == "win32":
-        return asyncio.run(_serve(settings))
-    import uvloop  # not to be had on Windows
+    """Serve until SIGINT or SIGTERM; what is being worked on gets `drain_s` seconds to finish.
 
-    return uvloop.run(_serve(settings))
+    Raises:
+        PrecisError: it cannot serve, and the log goes to standard error, where the command line says why.
+    """
+    stream = sys.stdout if settings.log_stream == "stdout" else sys.stderr
+    logs.configure(level=settings.log_level, fmt=settings.log_format, stream=stream)
+    try:
+        if sys.platform == "win32":
+            return asyncio.run(_serve(settings))
+        import uvloop  # not to be had on Windows
+
+        return uvloop.run(_serve(settings))
+    except PrecisError as error:
+        if settings.log_stream == "stderr":
+            raise
+        return failed(error)
 
 
 async def _serve(settings: Settings) -> int:
@@ -64,10 +76,29 @@ async def _serve_on(listening: socket.socket, settings: Settings) -> int:
         server = _Server(
             config, at_once=jobs.leave, let_go=jobs.events.close, after_s=max(0.0, settings.drain_s - _PARTING_S)
         )
+        looking = asyncio.create_task(_look_for(jobs.asking))
         await server.serve(sockets=[listening])
+        looking.cancel()
+        await asyncio.wait([looking])
         # One time for both: requests that wait for a summary have used some of it up.
         await jobs.close(drain_s=max(0.0, settings.drain_s - server.stopping_s()))
     return 0 if server.started else 1
+
+
+async def _look_for(asking: Asking | None) -> None:
+    """Log whether the endpoint answers.
+
+    One that does not stops nothing: it may be started a moment later or be away for an hour, and what was made before
+    is served all the same. That is why it is looked for beside the start, and only said.
+    """
+    if asking is None or asking.mode == "replay":
+        return
+    try:
+        models = await asking.endpoint.models()
+    except EndpointError as error:
+        log.warning("endpoint_not_usable", endpoint=asking.url, code=error.code, detail=error.detail)
+    else:
+        log.info("endpoint_answers", endpoint=asking.url, models=len(models))
 
 
 class _Server(uvicorn.Server):

@@ -227,3 +227,8 @@ class Settings(Configured, frozen=True, kw_only=True):
         Literal["auto", "json", "console"],
         Meta(description="Form of a log line; auto is console in a terminal and json elsewhere."),
     ] = "auto"
+
+    log_stream: Annotated[
+        Literal["stderr", "stdout"],
+        Meta(description="Where the server's log goes; that of every other command goes to standard error."),
+    ] = "stderr"

@@ -6,7 +6,7 @@ is read when this module is imported; the environment is handed in.
 
 import re
 import tomllib
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,8 @@ NEAR_ENOUGH = 60
 """Similarity in per cent from which a name is suggested in place of an unknown one."""
 VALUE_SHOWN = 80
 """Characters of a wrong value that a message shows."""
+SECRETS = Path("/run/secrets")
+"""Where files that hold secrets are in a container."""
 
 _USER_PASSWORD = re.compile(r"(?<=://)([^:/@]*):.*@", re.DOTALL)
 _QUERY_PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
@@ -155,10 +157,7 @@ def load(
                 problems.append(value)
             values[field.name] = value
     if problems:
-        lines = "\n".join(f"  - {problem.detail}" for problem in problems)
-        raise BadSettings(
-            f"The service does not start, because its settings do not fit:\n{lines}", errors=tuple(problems)
-        )
+        raise BadSettings(_all_of(problems), errors=tuple(problems))
     origins = {field.name: given[field.name].origin if field.name in given else "default" for field in fields}
     return Loaded(settings=struct(**values), origins=MappingProxyType(origins))
 
@@ -254,7 +253,7 @@ def _read_dotenv(path: Path | None) -> tuple[dict[str, str], tuple[FieldError, .
 
 def _file_layer(fields: Iterable[Field], default: Path | None, config: _Given | None) -> _Layer:
     path = Path(str(config.value)) if config else default
-    if path is None or (config is None and not path.is_file()):
+    if path is None or (config is None and not _is_there(path)):
         return _Layer()
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -263,6 +262,13 @@ def _file_layer(fields: Iterable[Field], default: Path | None, config: _Given | 
     except (OSError, ValueError) as error:
         return _Layer(problems=(_unreadable(config.origin if config else str(path), path, error),))
     return _layer(found, {field.name: field.name for field in fields}, str(path), typed=True)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that this user may not enter, as that of a volume is to whoever `--user` names
+        return False
 
 
 def _variables_layer(fields: Iterable[Field], variables: Mapping[str, str], where: str) -> _Layer:
@@ -342,6 +348,14 @@ def _converted(field: Field, kind: object, given: _Given) -> object:
         return FieldError(field.variable, f"{field.name} is {shown} ({given.origin}); what fits is {field.fits}.")
 
 
+def _all_of(problems: Sequence[FieldError]) -> str:
+    """Say in one line what is wrong with one setting, and in as many as it takes with several."""
+    if len(problems) == 1:
+        return f"The service does not start: {problems[0].detail}"
+    lines = "".join(f"\n  - {problem.detail}" for problem in problems)
+    return f"The service does not start, because its settings do not fit:{lines}"
+
+
 def _given_twice(fields: Iterable[Field], names: Iterable[str]) -> Iterator[FieldError]:
     for field in fields:
         file = f"{field.variable}_FILE"
@@ -367,6 +381,16 @@ def _bare(name: str) -> str:
 
 
 def _unreadable(origin: str, path: Path, error: OSError | ValueError) -> FieldError:
-    why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-    other = "" if origin == str(path) else f", or {origin}"
-    return FieldError(origin, f"{path} cannot be read: {why}; correct the file{other}.")
+    match error:
+        case FileNotFoundError():
+            why, advice = "it is not there", "put it there"
+        case PermissionError():
+            why, advice = "that is not permitted", "make it readable for the user that the service runs as"
+        case OSError():
+            why, advice = str(error.strerror), "correct the file"
+        case _:
+            why, advice = "it is not UTF-8", "correct the file"
+    if SECRETS in path.parents:
+        advice += " (with Compose, in the folder `secrets` beside docker-compose.yml)"
+    other = "" if origin == str(path) else f", or correct {origin}"
+    return FieldError(origin, f"{path} cannot be read: {why}; {advice}{other}.")

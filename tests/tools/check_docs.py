@@ -27,6 +27,7 @@ _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _COMMAND = re.compile(r"(?:^|[|;&]\s*|\s)(?:\S*/)?precis\s+(\S[^|;&>\n]*)")
+_COMPOSE = re.compile(r"\s*docker compose (exec|run)((?:\s+(?:-[^\n]*?))?)\s+(?:precis-ollama|precis|demo)\s+(.*)")
 _VERSION = re.compile(r"## \[(\d+)\.(\d+)\.(\d+)\] - (\d{4}-\d{2}-\d{2})(?: \[YANKED\])?")
 
 INTRODUCTION = """# Settings
@@ -116,11 +117,26 @@ def command_faults(text: str) -> Iterator[str]:
     for language, block in _FENCE.findall(text):
         if language in ("sh", "bash", "shell", "console"):
             for line in block.replace("\\\n", " ").splitlines():
-                for found in _COMMAND.findall(line):
+                for found in _COMMAND.findall(_in_container(line)):
                     yield from _typed(shlex.split(found, comments=True))
     for code in _INLINE.findall(_FENCE.sub("", text)):
-        for found in _COMMAND.findall(code):
+        for found in _COMMAND.findall(_in_container(code)):
             yield from _named(shlex.split(found.replace("[", " ").replace("]", " ")))
+
+
+def _in_container(line: str) -> str:
+    """What a line has Compose run in a container, as a line of its own; another line as it is.
+
+    >>> _in_container("docker compose run --rm -T precis prompts list"), _in_container("docker compose exec precis ls")
+    ('precis prompts list', 'ls')
+    """
+    found = _COMPOSE.match(line)
+    if found is None:
+        return line
+    how, options, rest = found.groups()
+    if how == "exec":
+        return rest
+    return "" if "--entrypoint" in options else f"precis {rest}"
 
 
 def _typed(words: list[str]) -> Iterator[str]:
