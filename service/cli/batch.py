@@ -112,7 +112,8 @@ class Batch:
         self._source = source
         self._output = output
         self._show = show
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, None] = {}
+        """Summaries that are not written yet, in the order of their lines."""
         self._done = self._failed = self._before = 0
 
     async def run(self) -> int:
@@ -164,7 +165,7 @@ class Batch:
             except PrecisError as error:
                 why = refusal(error)
             else:
-                self._under_way.add(made.id)
+                self._under_way[made.id] = None
                 return Entry(item=item, custom_id=wanted.custom_id, summary=made.id)
         return Entry(item=item, ended=Ended(line=item.line, custom_id=wanted.custom_id, refusal=why))
 
@@ -194,7 +195,7 @@ class Batch:
                 f"Summary {summary} of line {entry.item.line} could not be finished; the log says why. Start again to "
                 "go on from there."
             )
-        self._under_way.discard(summary)
+        self._under_way.pop(summary, None)
         return Ended(line=entry.item.line, custom_id=entry.custom_id, summary=stored)
 
     async def _stop(self, jobs: Jobs, *tasks: "asyncio.Task[None]") -> None:
@@ -203,7 +204,8 @@ class Batch:
             task.cancel()
         await asyncio.wait(tasks)
         with suppress(PrecisError):
-            for summary in self._under_way:
+            # the last first: where one that is worked on ends, the next one would begin
+            for summary in reversed(self._under_way):
                 await jobs.cancel(TENANT, summary)
 
     def _said(self) -> str:

@@ -1,4 +1,4 @@
-"""Identical work in flight is paid for once."""
+"""Much work at once: what is alike is paid for once, and what is cancelled ends its calls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from peers import Asked, Server
+from peers import Asked, Reply, Server, delta
 from writing import SHORT, settings, written
 
 pytestmark = pytest.mark.enable_socket
@@ -85,3 +85,20 @@ async def test_lines_of_a_batch_that_are_alike_are_paid_for_once(serve: Serve) -
         results = await client.get(f"{made.headers['location']}/results", timeout=30)
         assert results.text.count('"status":"succeeded"') == 12
         assert len(server.bodies) == 1
+
+
+async def test_cancelling_a_batch_closes_its_connections(server: Server, serve: Serve) -> None:
+    """No line of it is sent any more, and none that was under way has a result."""
+    server.script = lambda _: Reply(chunks=[delta("{")], end="hang")
+    lines = "\n".join(f'{{"custom_id": "a", "documents": [{{"text": "{n}. {SHORT}"}}]}}' for n in range(40))
+    async with serve(**settings(server, concurrency=3)) as client:
+        made = await client.post("/v1/batches", content=lines, headers={"Content-Type": "application/jsonl"})
+        async with asyncio.timeout(20):
+            while len(server.bodies) < 3:
+                server.arrived.clear()
+                await server.arrived.wait()
+        cancelled = await client.post(f"{made.headers['location']}/cancel")
+        assert cancelled.json()["counts"]["cancelled"] == 40
+        async with asyncio.timeout(20):
+            await server.gone.wait()
+        assert len(server.bodies) == 3
