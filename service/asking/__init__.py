@@ -14,10 +14,10 @@ from msgspec.structs import replace
 
 from service.adapters.endpoint import PATH, Attempt, Endpoint, Hold, to_its_end
 from service.adapters.store import Memo, Store
+from service.asking.allowance import Allowance, Amount, Prices
 from service.core import chunking, prompts
 from service.core.catalogue import Catalogue, pinned, resolve
 from service.core.errors import (
-    BudgetSpent,
     ContextOverflow,
     EndpointError,
     EndpointRejected,
@@ -26,7 +26,7 @@ from service.core.errors import (
     InvalidRequest,
     PrecisError,
 )
-from service.core.types import Budget, Completion, CompletionRequest, Conditions, Usage, Value
+from service.core.types import Budget, Completion, CompletionRequest, Conditions, Usage
 from service.core.watching import Watch, unwatched
 from service.core.wire import encode, request_key
 from service.drafting import Model
@@ -36,7 +36,6 @@ ASSUMED_WINDOW_TOKENS = 16_000
 LOOK_S = 5.0
 """Longest that an endpoint is waited for to say how long its context is."""
 LOOK_AGAIN = timedelta(minutes=5)
-_MILLION = 1_000_000
 _NOT_BILLED = (EndpointRejected, EndpointThrottled, ContextOverflow)
 """Errors by which an endpoint says that it has done nothing. What came of other failed calls may be on the bill."""
 _MERGED_TOKENS = 480
@@ -46,22 +45,7 @@ _MERGED_FROM = 2
 
 Mode = Literal["live", "record", "replay"]
 
-
-class Prices(Value, frozen=True, kw_only=True):
-    """Price of a million tokens, in any currency; None where it is not known."""
-
-    prompt: float | None = None
-    completion: float | None = None
-
-    def of(self, prompt_tokens: int, completion_tokens: int) -> float | None:
-        """What so many tokens cost.
-
-        >>> Prices(prompt=2.0, completion=8.0).of(1_000_000, 500_000)
-        6.0
-        """
-        if self.prompt is None or self.completion is None:
-            return None
-        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / _MILLION
+__all__ = ["Allowance", "Amount", "Asking", "Complete", "Journal", "Mode", "Prices"]
 
 
 class Asking:
@@ -393,67 +377,3 @@ def _parts(request: CompletionRequest, key: str) -> set[str]:
     """The part of the text that a request is about, by its key; none for other stages and for questions back."""
     asked_back = any(message.role == "assistant" for message in request.messages)
     return {key} if request.stage == "map" and not asked_back else set()
-
-
-class Amount(Value, frozen=True, kw_only=True):
-    """Tokens of prompts and answers."""
-
-    prompt: int = 0
-    answer: int = 0
-
-    def __add__(self, other: "Amount") -> "Amount":
-        return Amount(prompt=self.prompt + other.prompt, answer=self.answer + other.answer)
-
-    def __sub__(self, other: "Amount") -> "Amount":
-        return Amount(prompt=self.prompt - other.prompt, answer=self.answer - other.answer)
-
-
-class Allowance:
-    """What a summary may still take of its budget: reserved before a call is sent, and settled when it has ended."""
-
-    def __init__(self, budget: Budget, prices: Prices) -> None:
-        self._budget = budget
-        self._prices = prices
-        self._settled = Amount()
-        self._reserved = Amount()
-        self._changed = asyncio.Event()
-
-    async def reserve(self, amount: Amount, *, kept_free: Callable[[], Amount]) -> None:
-        """Reserve what a call may take at most; waits for calls under way, which mostly take less.
-
-        Args:
-            amount: of the call.
-            kept_free: what must be left when it has ended.
-
-        Raises:
-            BudgetSpent: it is more than is left.
-        """
-        while fault := self._fault(self._settled + self._reserved + amount + kept_free()):
-            if self._reserved == Amount():
-                raise BudgetSpent(fault)
-            await self._changed.wait()
-        self._reserved += amount
-
-    def settle(self, reserved: Amount, took: Amount) -> None:
-        """Put what a call took in place of what was reserved for it."""
-        self._reserved -= reserved
-        self._settled += took
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    def _fault(self, total: Amount) -> str | None:
-        """Say what is over the budget."""
-        most_tokens, most_cost = self._budget.max_tokens, self._budget.max_cost
-        tokens = total.prompt + total.answer
-        if most_tokens is not None and tokens > most_tokens:
-            return (
-                f"Another call, with what must follow it, may take the summary to {tokens:,} tokens; its budget is "
-                f"{most_tokens:,}. Raise `budget.max_tokens`, or send less."
-            )
-        cost = self._prices.of(total.prompt, total.answer) or 0.0
-        if most_cost is not None and cost > most_cost:
-            return (
-                f"Another call, with what must follow it, may take the summary to a cost of {cost:.4f}; its budget is "
-                f"{most_cost:.4f}. Raise `budget.max_cost`, or send less."
-            )
-        return None
