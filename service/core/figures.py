@@ -142,8 +142,8 @@ def _missing_number(text: str, quotes: Sequence[str], index: Index) -> str | Non
         # "First" is not a number but a claim, and "second" has other meanings.
         if not own & (values | {"1", "2"}):
             return word
-    # composed, as the sources are searched: a letter with an accent of its own character is one letter of the name
-    names = (match[0] for match in _NAMED.finditer(unicodedata.normalize("NFKC", text)))
+    # a letter with an accent of its own character is one letter of the name
+    names = (match[0] for match in _NAMED.finditer(unicodedata.normalize("NFC", text)))
     return next((name for name in names if not _named(name, quotes, index)), None)
 
 
@@ -189,8 +189,9 @@ def _ordinals(text: str) -> Iterator[tuple[str, set[str]]]:
 
 def _named(name: str, quotes: Sequence[str], index: Index) -> bool:
     """Whether a name with a figure in it stands in the quotes or in a source, joined as it may be."""
-    letters, digits = re.split(r"[\s-]?(?=\d)", fold(name), maxsplit=1)
-    forms = [f"{letters}{joint}{digits}" for joint in ("", "-", " ")]
+    letters, *digits = re.split(r"[\s-]?(?=\d)", fold(name), maxsplit=1)
+    # a number in words has one form: "Fantastic Four"
+    forms = [f"{letters}{joint}{digits[0]}" for joint in ("", "-", " ")] if digits else [letters]
     texts = chain(
         (fold(shadow(quote).text) for quote in quotes), (one.shadow.folded for one in index.documents.values())
     )
