@@ -72,7 +72,7 @@ def test_a_volume_that_cannot_be_written_is_named(settled: Deployment, ending: E
     (settled.folder / "data").mkdir(mode=0o755)
     settled.override("services: {precis: {volumes: ['./data:/data']}}\n")
     said = ending(code=1)
-    assert said.startswith("The database /data/precis.db could not be used: ")
+    assert said.startswith("The lock beside the database, /data/precis.db.server, could not be used: ")
     assert "writable for the user that the service runs as" in said
 
 

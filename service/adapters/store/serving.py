@@ -63,11 +63,11 @@ def serving(url: str) -> Iterator[None]:
     """
     database = database_path(url)
     path = database.with_name(f"{database.name}.server")
-    with store_errors(f"The lock {path}"):
+    with store_errors(f"The lock beside the database, {path},"):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        with store_errors(f"The lock {path}"):
+        with store_errors(f"The lock beside the database, {path},"):
             is_ours = _lock(file)
         if not is_ours:
             who = os.read(file, 200).decode(errors="replace").strip() or "another process"

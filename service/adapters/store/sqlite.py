@@ -52,6 +52,8 @@ def is_full(cause: BaseException | None) -> bool:
 
 def advice(cause: BaseException | None) -> str:
     """Say what to do about an error of the driver."""
+    if isinstance(cause, PermissionError):
+        return ADVICE[sqlite3.SQLITE_READONLY]
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the lowest byte; the rest only details it
     return ADVICE.get(code, "Check the file that PRECIS_DATABASE_URL names, and that the service may write to it.")
 
