@@ -81,6 +81,7 @@ def test_the_profile_brings_ollama_a_model_and_the_base_url(services: Any) -> No
     assert ollama["image"] == fetching["image"]
     assert ollama["image"].startswith("ollama/ollama:")
     assert not ollama["image"].endswith(":latest")
+    assert [volume["target"] for volume in ollama["volumes"]] == [ollama["environment"]["OLLAMA_MODELS"]]
     assert ollama["healthcheck"]["test"] == ["CMD", "ollama", "list"]
 
 
