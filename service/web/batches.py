@@ -19,19 +19,18 @@ from service.jobs import TENANT
 from service.jobs.batches import Batches, Unfit, Wanted
 from service.rendering import batches as rendered
 from service.settings import Settings
-from service.web import bodies, idempotency, lines, negotiation
+from service.web import answers, bodies, idempotency, lines, negotiation
 from service.web.lines import MEDIA_TYPES
+from service.web.shapes import Paging
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 AnyRequest = Request[Any, Any, State]
 
 
-class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Listing(Paging, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which batches to list."""
 
-    limit: Annotated[int, Meta(ge=1, le=100, description="How many.")] = 20
-    cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before.")] = None
     status: Annotated[BatchStatus | None, Meta(description="Only these.")] = None
 
 
@@ -129,12 +128,13 @@ async def index(request: AnyRequest) -> Response[bytes]:
     batches: Batches = request.app.state.batches
     query = bodies.decode_query(request.query_params, Listing)
     page = await batches.page(TENANT, limit=query.limit, after=query.cursor, status=query.status)
-    body = rendered.BatchPage(
-        data=tuple(rendered.batch(stored) for stored in page.data),
-        has_more=page.next_cursor is not None,
-        next_cursor=page.next_cursor,
+    return answers.json(
+        rendered.BatchPage(
+            data=tuple(rendered.batch(stored) for stored in page.data),
+            has_more=page.next_cursor is not None,
+            next_cursor=page.next_cursor,
+        )
     )
-    return Response(msgspec.json.encode(body), media_type="application/json")
 
 
 @get("/batches/{batch_id:str}/results")
@@ -167,12 +167,7 @@ async def remove(request: AnyRequest, batch_id: FromPath[str]) -> None:
 def _shown(stored: StoredBatch, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
     where = {"Location": f"/v1/batches/{stored.id}"} if status == 201 else {}  # noqa: PLR2004
     again = {} if stored.finished_at else {"Retry-After": "1"}
-    return Response(
-        msgspec.json.encode(rendered.batch(stored)),
-        media_type="application/json",
-        status_code=status,
-        headers={**where, **again, **(headers or {})},
-    )
+    return answers.json(rendered.batch(stored), status=status, headers={**where, **again, **(headers or {})})
 
 
 router = Router("/v1", route_handlers=[create, show, index, results, cancel, remove])

@@ -1,16 +1,14 @@
 """Comparisons over HTTP: run versions over documents or compare summaries, list, show in every form, delete."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath
-from msgspec import Meta
 from msgspec.structs import replace
 
-from service.adapters.store import Key, Status, StoredComparison
+from service.adapters.store import Key, StoredComparison
 from service.core.comparison import Rules
 from service.core.errors import FieldError, InvalidRequest
 from service.core.types import Document
@@ -18,21 +16,12 @@ from service.experiment import Asked, Experiments
 from service.jobs import FINISHED, TENANT
 from service.rendering import comparison as reports
 from service.rendering import resource
-from service.web import bodies, idempotency, negotiation
-from service.web.shapes import ComparisonBody
+from service.web import answers, bodies, idempotency, negotiation
+from service.web.shapes import ComparisonBody, Listing
 
 MEDIA_TYPES = tuple(form.media_type for form in reports.FORMS.values() if form.over_http)
-JSON = "application/json"
 
 AnyRequest = Request[Any, Any, State]
-
-
-class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which comparisons to list."""
-
-    limit: Annotated[int, Meta(ge=1, le=100, description="How many.")] = 20
-    cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before.")] = None
-    status: Annotated[Status | None, Meta(description="Only these.")] = None
 
 
 @post("/comparisons", status_code=201)
@@ -50,11 +39,9 @@ async def create(request: AnyRequest) -> Response[bytes]:
     comparison = await experiments.wait(TENANT, made.id, wait_s=wait_s)
     status = 201 if comparison.status in FINISHED else 202
     response = await _shown(experiments, comparison, media_type, status=status)
-    response.headers["Location"] = f"/v1/comparisons/{comparison.id}"
-    response.headers.update(idempotency.REPLAYED if before else {})
-    if applied:
-        response.headers["Preference-Applied"] = f"wait={wait_s:g}"
-    return response
+    return answers.made(
+        response, f"/v1/comparisons/{comparison.id}", again=before is not None, waited_s=wait_s if applied else None
+    )
 
 
 @get("/comparisons/{comparison_id:str}")
@@ -71,7 +58,7 @@ async def index(request: AnyRequest) -> Response[bytes]:
     experiments: Experiments = request.app.state.experiments
     query = bodies.decode_query(request.query_params, Listing)
     page = await experiments.page(TENANT, limit=query.limit, after=query.cursor, status=query.status)
-    return _json(
+    return answers.json(
         resource.ComparisonPage(
             data=tuple(resource.comparison(stored, None) for stored in page.data),
             has_more=page.next_cursor is not None,
@@ -129,20 +116,14 @@ async def _shown(
     experiments: Experiments, comparison: StoredComparison, media_type: str, *, status: int
 ) -> Response[bytes]:
     headers = {"Vary": "Accept"} | ({} if comparison.status in FINISHED else {"Retry-After": "1"})
-    if media_type == JSON:
+    if media_type == bodies.JSON:
         progress = await experiments.progress(comparison.tenant, comparison.id)
-        return _json(resource.comparison(comparison, progress), status=status, headers=headers)
+        return answers.json(resource.comparison(comparison, progress), status=status, headers=headers)
     if comparison.result is None:
-        failed = f": {comparison.error.detail}" if comparison.error else ""
-        text = f"Comparison {comparison.id} is {comparison.status}{failed}"
-        return Response(f"{text}\n".encode(), media_type="text/plain", status_code=status, headers=headers)
+        return answers.without_result("Comparison", comparison, status=status, headers=headers)
     texts = await experiments.texts(comparison)
     body = await asyncio.to_thread(reports.render, reports.form_of(media_type), comparison.result, texts)
     return Response(body.encode(), media_type=media_type, status_code=status, headers=headers)
-
-
-def _json(value: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
-    return Response(msgspec.json.encode(value), media_type=JSON, status_code=status, headers=headers or {})
 
 
 def _accepted(request: AnyRequest) -> str:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
@@ -10,7 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from service.core.errors import NotFound
-from service.web import openapi, problems
+from service.web import answers, openapi, problems
 
 _DATA = Path(__file__).parent.parent / "_data"
 _ASSETS = {
@@ -36,7 +35,7 @@ async def home() -> Redirect:
 @get("/openapi.json")
 async def description() -> Response[bytes]:
     """The OpenAPI description."""
-    return Response(msgspec.json.encode(openapi.describe()), media_type="application/json")
+    return answers.json(openapi.describe())
 
 
 @get("/docs")

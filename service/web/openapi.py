@@ -82,7 +82,7 @@ def _paths() -> Node:
                 "index",
                 "List summaries",
                 "Newest first, without their results.",
-                parameters=parts.query_parameters(summaries.Listing),
+                parameters=parts.query_parameters(shapes.Listing),
                 responses={200: parts.answer("A page.", "SummaryPage")},
                 refusals=(422, 503),
             ),

@@ -42,7 +42,7 @@ def paths() -> Node:
                 "comparisons",
                 "List comparisons",
                 "Newest first, without their results.",
-                parameters=parts.query_parameters(comparisons.Listing),
+                parameters=parts.query_parameters(shapes.Listing),
                 responses={200: parts.answer("A page.", "ComparisonPage")},
                 refusals=(422, 503),
                 tag="comparisons",

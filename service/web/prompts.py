@@ -14,7 +14,7 @@ from service.core.catalogue import Catalogue
 from service.core.prompt_names import LATEST, select
 from service.jobs import Jobs
 from service.rendering import prompts
-from service.web import bodies
+from service.web import answers, bodies
 
 AnyRequest = Request[Any, Any, State]
 Selector = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -32,13 +32,13 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 @get("/prompts")
 async def index(request: AnyRequest) -> Response[bytes]:
     """The prompts there are, with their versions."""
-    return _json(prompts.prompt_list(_catalogue(request)))
+    return answers.json(prompts.prompt_list(_catalogue(request)))
 
 
 @get("/prompts/{name:str}")
 async def show(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A prompt with its versions and history."""
-    return _json(prompts.prompt_detail(name, _catalogue(request)))
+    return answers.json(prompts.prompt_detail(name, _catalogue(request)))
 
 
 @get("/prompts/{name:str}/versions/{version:str}")
@@ -46,7 +46,7 @@ async def show_version(request: AnyRequest, name: FromPath[str], version: FromPa
     """A version with its text, withdrawn or not, by number, label or digest."""
     catalogue = _catalogue(request)
     found = of.resolve(select(name, version), catalogue, withdrawn_too=True)
-    return _json(prompts.version_detail(found, catalogue))
+    return answers.json(prompts.version_detail(found, catalogue))
 
 
 @get("/prompts/{name:str}/diff")
@@ -59,16 +59,12 @@ async def diff(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         a = of.parent(b, catalogue)
     else:
         a = of.resolve(select(name, query.from_), catalogue, withdrawn_too=True).version
-    return _json(prompt_diff.diff(a, b))
+    return answers.json(prompt_diff.diff(a, b))
 
 
 def _catalogue(request: AnyRequest) -> Catalogue:
     jobs: Jobs = request.app.state.jobs
     return jobs.catalogue
-
-
-def _json(value: msgspec.Struct) -> Response[bytes]:
-    return Response(msgspec.json.encode(value), media_type="application/json")
 
 
 router = Router("/v1", route_handlers=[index, show, show_version, diff])

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from service.adapters.store import Status
 from service.core.references import Reference
 from service.core.types import AskedLength, AskedPlan
 
@@ -151,3 +152,16 @@ class Query(OptionsBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fallback: Annotated[Fallback | None, Meta(description="What to do when the endpoint fails.")] = None
     strict: Annotated[bool, Meta(description="Whether a summary with gaps counts as failed.")] = False
     text_language: Annotated[Language | None, Meta(description="Of the document; detected when left out.")] = None
+
+
+class Paging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which page of a listing."""
+
+    limit: Annotated[int, Meta(ge=1, le=100, description="How many.")] = 20
+    cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before.")] = None
+
+
+class Listing(Paging, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which summaries or comparisons to list."""
+
+    status: Annotated[Status | None, Meta(description="Only these.")] = None

@@ -2,32 +2,23 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath
-from msgspec import Meta
 
-from service.adapters.store import Status, StoredSummary
+from service.adapters.store import StoredSummary
 from service.jobs import FINISHED, TENANT, Jobs
 from service.rendering import html, markdown, resource
-from service.web import bodies, idempotency, negotiation
+from service.web import answers, bodies, idempotency, negotiation
+from service.web.shapes import Listing
 
-MEDIA_TYPES = ("application/json", "text/markdown", "text/html")
+MEDIA_TYPES = (bodies.JSON, "text/markdown", "text/html")
 
 _LONGEST_RETRY_AFTER_S = 60
 
 AnyRequest = Request[Any, Any, State]
-
-
-class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which summaries to list."""
-
-    limit: Annotated[int, Meta(ge=1, le=100, description="How many.")] = 20
-    cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before.")] = None
-    status: Annotated[Status | None, Meta(description="Only these.")] = None
 
 
 @post("/summaries", status_code=201)
@@ -43,11 +34,9 @@ async def create(request: AnyRequest) -> Response[bytes]:
         made = before or await jobs.submit(TENANT, ask.documents, ask.options, ask.conditions, key=key)
     summary = await jobs.wait(TENANT, made.id, wait_s=wait_s)
     response = await _shown(jobs, summary, media_type, status=201 if summary.status in FINISHED else 202)
-    response.headers["Location"] = f"/v1/summaries/{summary.id}"
-    response.headers.update(idempotency.REPLAYED if before else {})
-    if applied:
-        response.headers["Preference-Applied"] = f"wait={wait_s:g}"
-    return response
+    return answers.made(
+        response, f"/v1/summaries/{summary.id}", again=before is not None, waited_s=wait_s if applied else None
+    )
 
 
 @get("/summaries/{summary_id:str}")
@@ -63,7 +52,7 @@ async def index(request: AnyRequest) -> Response[bytes]:
     jobs: Jobs = request.app.state.jobs
     query = bodies.decode_query(request.query_params, Listing)
     page = await jobs.page(TENANT, limit=query.limit, after=query.cursor, status=query.status)
-    return _json(
+    return answers.json(
         resource.SummaryPage(
             data=tuple(resource.summary(stored) for stored in page.data),
             has_more=page.next_cursor is not None,
@@ -101,20 +90,18 @@ async def plan(request: AnyRequest) -> Response[bytes]:
     """What a request would cost; nothing is stored or sent."""
     jobs: Jobs = request.app.state.jobs
     ask = await bodies.read(request, limits=bodies.limits(request.app.state.settings))
-    return _json(await jobs.plan(ask.documents, ask.options, ask.conditions))
+    return answers.json(await jobs.plan(ask.documents, ask.options, ask.conditions))
 
 
 async def _shown(jobs: Jobs, summary: StoredSummary, media_type: str, *, status: int) -> Response[bytes]:
     headers = {"Vary": "Accept"}
     if summary.status not in FINISHED:
         headers["Retry-After"] = str(_retry_after_s(summary, jobs.now()))
-    if media_type == "application/json":
+    if media_type == bodies.JSON:
         progress = resource.progress(summary, jobs.events.progress(summary.tenant, summary.id))
-        return _json(resource.summary(summary, progress), status=status, headers=headers)
+        return answers.json(resource.summary(summary, progress), status=status, headers=headers)
     if summary.result is None:
-        failed = f": {summary.error.detail}" if summary.error else ""
-        text = f"Summary {summary.id} is {summary.status}{failed}"
-        return Response(f"{text}\n".encode(), media_type="text/plain", status_code=status, headers=headers)
+        return answers.without_result("Summary", summary, status=status, headers=headers)
     documents = await jobs.documents(summary.tenant, summary.id)
     render = html.render if media_type == "text/html" else markdown.render
     body = render(summary.result, documents).encode()
@@ -127,12 +114,6 @@ def _retry_after_s(summary: StoredSummary, now: datetime) -> int:
         return 1
     left_s = math.ceil((summary.next_attempt_at - now).total_seconds())
     return min(max(left_s, 1), _LONGEST_RETRY_AFTER_S)
-
-
-def _json(value: msgspec.Struct, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(value), media_type="application/json", status_code=status, headers=headers or {}
-    )
 
 
 def _accepted(request: AnyRequest) -> str:
