@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -152,6 +153,27 @@ class Server:
                 writer.write(b"1\r\n:\r\n")
         await asyncio.gather(left, return_exceptions=True)
         self.gone.set()
+
+
+@asynccontextmanager
+async def listening(server: Server) -> AsyncIterator[None]:
+    """Runs a server on loopback, on its port or a free one, and ends the connections that are left."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        await server.serve(reader, writer)
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", server.port)
+    server.port = listener.sockets[0].getsockname()[1]
+    yield
+    listener.close()
+    for task in list(tasks):
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _read(head: bytes, reader: asyncio.StreamReader) -> Asked:

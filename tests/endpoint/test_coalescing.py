@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
 import pytest
-from peers import Asked, Reply, Server, delta
+from peers import Asked, Reply, Server, delta, listening
 from writing import SHORT, settings, written
 
 pytestmark = pytest.mark.enable_socket
@@ -31,60 +31,46 @@ class Gated(Server):
         return await super()._answer(asked, *connection)
 
 
-@asynccontextmanager
-async def listening() -> AsyncIterator[Gated]:
-    """Runs such a server."""
-    gated = Gated()
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        await gated.serve(reader, writer)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    gated.port = server.sockets[0].getsockname()[1]
-    yield gated
-    server.close()
-    for task in list(tasks):
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+@pytest.fixture
+async def gated() -> AsyncIterator[Gated]:
+    """Such a server, on loopback."""
+    server = Gated()
+    async with listening(server):
+        yield server
 
 
-async def test_identical_summaries_in_flight_are_two_whose_calls_are_made_once(serve: Serve) -> None:
+async def test_identical_summaries_in_flight_are_two_whose_calls_are_made_once(gated: Gated, serve: Serve) -> None:
     """Without a key both are made; the second one waits for the answer to the first one's call, and shares it."""
     body = {"documents": [{"text": SHORT}]}
-    async with listening() as server, serve(**settings(server)) as client:
+    async with serve(**settings(gated)) as client:
         asked = [await client.post("/v1/summaries", json=body, headers={"Prefer": "wait=0"}) for _ in range(2)]
-        await server.reached.wait()
+        await gated.reached.wait()
         ids = [response.json()["id"] for response in asked]
         async with asyncio.timeout(20):
             statuses: set[str] = set()
             while statuses != {"running"}:
                 statuses = {(await client.get(f"/v1/summaries/{name}")).json()["status"] for name in ids}
-        assert len(server.bodies) == 0
-        server.gate.set()
+        assert len(gated.bodies) == 0
+        gated.gate.set()
         waited = [client.get(f"/v1/summaries/{name}/events", timeout=30) for name in ids]
         assert all("event: summary" in response.text for response in await asyncio.gather(*waited))
         found = [(await client.get(f"/v1/summaries/{name}")).json() for name in ids]
         assert len(set(ids)) == 2
         assert [one["status"] for one in found] == ["succeeded", "succeeded"]
         assert found[0]["result"]["key_points"] == found[1]["result"]["key_points"]
-        assert len(server.bodies) == 1
+        assert len(gated.bodies) == 1
 
 
-async def test_lines_of_a_batch_that_are_alike_are_paid_for_once(serve: Serve) -> None:
+async def test_lines_of_a_batch_that_are_alike_are_paid_for_once(gated: Gated, serve: Serve) -> None:
     """Every line has its summary; the calls for a text are made for the first one that comes to them."""
     line = '{"custom_id": "a", "documents": [{"text": "' + SHORT + '"}]}\n'
-    async with listening() as server, serve(**settings(server)) as client:
-        server.gate.set()
+    async with serve(**settings(gated)) as client:
+        gated.gate.set()
         headers = {"Content-Type": "application/x-ndjson"}
         made = await client.post("/v1/batches", content=line * 12, headers=headers)
         results = await client.get(f"{made.headers['location']}/results", timeout=30)
         assert results.text.count('"status":"succeeded"') == 12
-        assert len(server.bodies) == 1
+        assert len(gated.bodies) == 1
 
 
 async def test_cancelling_a_batch_closes_its_connections(server: Server, serve: Serve) -> None:

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from peers import CANARY, Asked, Reply, Server, streamed
+from peers import CANARY, Asked, Reply, Server, listening, streamed
 
 ROOT = Path(__file__).parents[2]
 LONG = (ROOT / "tests/texts/harbour-inquiry.txt").read_text(encoding="utf-8")
@@ -138,23 +138,9 @@ def beside(server: Server) -> Iterator[Server]:
     ready, ended = threading.Event(), threading.Event()
 
     async def serve() -> None:
-        tasks: set[asyncio.Task[None]] = set()
-
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-            await server.serve(reader, writer)
-
-        listening = await asyncio.start_server(connected, "127.0.0.1", server.port)
-        server.port = listening.sockets[0].getsockname()[1]
-        ready.set()
-        await asyncio.to_thread(ended.wait)
-        listening.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with listening(server):
+            ready.set()
+            await asyncio.to_thread(ended.wait)
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from following import LONGEST_S, NEVER, Following, Scripted, Serve, posted
-from peers import Asked, Reply, Server, delta, failing
+from peers import Asked, Reply, Server, delta, failing, listening
 from writing import PARTS, SHORT, by_parts, stage, written
 
 from service.adapters.store import StoredSummary
@@ -33,10 +33,8 @@ def scripted() -> Scripted:
 async def server() -> AsyncIterator[Server]:
     """An endpoint on loopback."""
     peer = Server()
-    listening = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
-    peer.port = listening.sockets[0].getsockname()[1]
-    yield peer
-    listening.close()
+    async with listening(peer):
+        yield peer
 
 
 async def cancelled(client: httpx.AsyncClient, summary: str) -> dict[str, Any]:
