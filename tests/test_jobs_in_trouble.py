@@ -221,10 +221,14 @@ async def _cancelled(store: Store, summary: str) -> None:
 
 async def _finished(store: Store, summary: str) -> None:
     # as somebody who took the row for one that was left: that cannot be while this process lives, and is withstood
-    with closing(sqlite3.connect(store.path)) as connection:
-        query = "UPDATE summaries SET status = 'failed', finished_at = '2026-03-01T12:00:00.000000Z', error = ?"
-        connection.execute(query, [b'{"code":"c","status":500,"title":"t","detail":"Of another."}'.decode()])
-        connection.commit()
+    def change() -> None:
+        with closing(sqlite3.connect(store.path)) as connection:
+            query = "UPDATE summaries SET status = 'failed', finished_at = '2026-03-01T12:00:00.000000Z', error = ?"
+            connection.execute(query, [b'{"code":"c","status":500,"title":"t","detail":"Of another."}'.decode()])
+            connection.commit()
+
+    # beside the loop: a store that is amid a transaction there could not end it while this waits for its turn
+    await asyncio.to_thread(change)
 
 
 async def _purged(store: Store, summary: str) -> None:

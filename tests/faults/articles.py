@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping
 
-LONG = 8
+LONG = 9
 """One article in so many is long: several chunks of the least size."""
 AGAIN = 10
 """One article in so many is one that came before, word for word."""
@@ -27,7 +27,7 @@ def article(number: int) -> str:
     chance = random.Random(f"article {number}")  # noqa: S311 - to be the same again
     if number % AGAIN == AGAIN - 1:
         return article(chance.choice([before for before in range(number) if before % AGAIN != AGAIN - 1]))
-    most = 48 if is_long(number) else chance.randint(4, 6)
+    most = 40 if is_long(number) else chance.randint(4, 6)
     first = f"The {chance.choice(_WORKS)} of {chance.choice(_TOWNS)} is file {number + 1000} of the county."
     sentences = [_SENTENCES[at % len(_SENTENCES)].format_map(_facts(chance)) for at in range(most)]
     return " ".join((first, *sentences))

@@ -102,7 +102,7 @@ class Flaky:
             status = await self._answered(fault, reply(body, call, key), writer)
             sent = status == 200 and fault not in ("cut", "broken")
         finally:
-            self._journal.write(event="ended", call=call, status=status, sent=sent)
+            self._journal.write(event="ended", call=call, at=time.time(), status=status, sent=sent)
         return fault in (None, "500", "503", "429", "slow")
 
     def fault(self, key: str) -> tuple[Fault | None, float]:

@@ -20,7 +20,7 @@ from ordeal import ordeal
 
 RESUME_TARGET_S = 5.0
 POINTS = ("after_accept", "after_claim", "after_sent", "before_answer", "before_end")
-CALLS_A_JOB = 2
+CALLS_A_JOB = 1.5
 """A little less than there are."""
 LINES = 5
 """One job in so many is a line of a batch."""
@@ -35,7 +35,7 @@ def drawn(jobs: int, kills: int, *, seed: int) -> list[Kill]:
         if number % 2:
             found.append(Fail(POINTS[number // 2 % len(POINTS)], chance.randint(share // 10 + 1, share * 3 // 4 + 1)))
         else:
-            found.append(After(chance.randint(1, CALLS_A_JOB * share + 1)))
+            found.append(After(chance.randint(1, int(CALLS_A_JOB * share) + 1)))
     return found
 
 

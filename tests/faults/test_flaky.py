@@ -82,7 +82,7 @@ def test_calls_are_told_apart_by_their_headlines() -> None:
 
 
 def test_articles_differ_but_for_those_that_come_again() -> None:
-    """One in ten is an earlier one; one in eight has many sentences."""
+    """One in ten is an earlier one; one in nine has many sentences."""
     found = [article(number) for number in range(400)]
     new = [text for number, text in enumerate(found) if number % AGAIN != AGAIN - 1]
     assert len(set(new)) == len(new)

@@ -19,14 +19,14 @@ JOBS, LINES = 400, 100
 """Asked for one by one, and as a batch."""
 SEED = 20_260_301
 KILLS = (
-    After(60),
+    After(40),
     Fail("after_accept", 30),
     Fail("after_claim", 35),
-    Fail("after_sent", 70),
+    Fail("after_sent", 45),
     After(1),
-    Fail("before_answer", 60),
-    Fail("before_end", 40),
-    After(90),
+    Fail("before_answer", 40),
+    Fail("before_end", 35),
+    After(40),
 )
 """At points that the service does not know of, and at moments that depend on how far it is."""
 UNDISTURBED = 40
