@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from following import Scripted
 from msgspec.structs import replace
-from troubles import LONGEST_S, Mounted, Waits, gone, impatient, locked, small_disk
+from troubles import LONGEST_S, Mounted, Waits, beside, gone, impatient, locked, small_disk
 from writing import PARTS, SHORT, stage
 
 from service.adapters.store import Keep, Retention, Store, StoredSummary
@@ -108,7 +108,7 @@ async def test_a_job_that_cannot_be_begun_waits(waits: Waits, trouble: Trouble) 
     async with asking(Scripted(), trouble.path, waits) as jobs:
         await jobs.store.add(asked("a"), [DOCUMENT])
         await jobs.resume()
-        with trouble.begins():
+        async with beside(trouble.begins()):
             await waits.until_begun()
         waits.over.set()
         summary = await ended(jobs, "a")
@@ -122,7 +122,7 @@ async def test_a_job_that_cannot_be_finished_keeps_its_result(waits: Waits, trou
     async with asking(scripted, trouble.path, waits) as jobs:
         summary = await jobs.submit("local", [DOCUMENT], Options())
         await scripted.held.wait()
-        with trouble.begins():
+        async with beside(trouble.begins()):
             scripted.opened.set()
             await waits.until_begun()
             assert len(scripted.asked) == 1
@@ -141,7 +141,7 @@ async def test_no_call_is_made_that_cannot_be_journalled(waits: Waits, trouble: 
         conditions = jobs.pinned(AS_CONFIGURED)
         await jobs.store.add(asked("a", status="running", conditions=conditions), [DOCUMENT])
         complete = await jobs.asking.for_summary(jobs.store, "local", "a", conditions)
-        with trouble.begins():
+        async with beside(trouble.begins()):
             answer = asyncio.create_task(complete(QUESTION, 100))
             await waits.until_begun()
             assert scripted.asked == []
@@ -177,7 +177,7 @@ async def test_a_comparison_does_not_fail_for_want_of_a_store(waits: Waits, trou
         wanted = Wanted(prompts=("news@1", "news@2"))
         comparison = await experiments.submit("local", [("one", [DOCUMENT])], wanted)
         await scripted.held.wait()
-        with trouble.begins():
+        async with beside(trouble.begins()):
             scripted.opened.set()
             await waits.until_begun()
         waits.over.set()
@@ -192,7 +192,7 @@ async def test_who_stops_does_not_wait_for_the_store(waits: Waits, trouble: Trou
     async with asking(scripted, trouble.path, waits) as jobs:
         summary = await jobs.submit("local", [DOCUMENT], Options())
         await scripted.held.wait()
-        with trouble.begins():
+        async with beside(trouble.begins()):
             scripted.opened.set()
             await waits.until_begun()
             async with asyncio.timeout(LONGEST_S):

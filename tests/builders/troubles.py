@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -120,10 +120,20 @@ def small_disk(folder: Path, missing: Callable[[str, str], None]) -> Iterator[Mo
         subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S603, S607 - our own command
 
 
+@asynccontextmanager
+async def beside(trouble: AbstractContextManager[None]) -> AsyncIterator[None]:
+    """Have a trouble begin beside the loop: a transaction that is under way there could not end while it waits."""
+    await asyncio.to_thread(trouble.__enter__)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(trouble.__exit__, None, None, None)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Another process keeps the database locked."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         yield
         holder.execute("ROLLBACK")

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from troubles import Disk, Pages, Waits, gone, impatient, locked, opening, small_disk
+from troubles import Disk, Pages, Waits, beside, gone, impatient, locked, opening, small_disk
 
 from service.pipeline import Tools
 
@@ -97,7 +97,7 @@ async def test_a_locked_database_is_503_and_what_is_there_can_be_read(
     """With Retry-After; the process is alive and not ready, and is again when the lock is gone."""
     async with serve(opening(tools, watch=impatient, waits=waits)) as client:
         made = (await post(client)).json()
-        with locked(tmp_path / "precis.db"):
+        async with beside(locked(tmp_path / "precis.db")):
             refused = await post(client)
             assert "locked" in problem(refused, 503, "store_unavailable")["detail"]
             assert int(refused.headers["retry-after"]) > 0
