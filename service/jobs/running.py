@@ -99,9 +99,9 @@ class Runner:
 
     async def _work(self, job: Job, watcher: "Watcher") -> None:
         try:
-            if await self._begun(job):
+            if begun := await self._begun(job):
                 watcher.begin()
-                await self._summarise(job, watcher)
+                await self._summarise(job, begun, watcher)
         except StoreUnavailable:
             # it was waited for until this process is to end: no fault of the summary's
             raise
@@ -112,18 +112,15 @@ class Runner:
             detail = "A fault of the service, not of the request; the log names it under this summary's id."
             await self._fail(job, InternalError(detail))
 
-    async def _begun(self, job: Job) -> bool:
-        """Whether there is something to do, and it was noted that it is done."""
-        if await self._store.patiently(lambda: self._store.start(job.tenant, job.id, self._now())):
-            return True
-        # to be cancelled when the process ended before it could be
-        await self._store.patiently(lambda: self._finish(job, "cancelled"))
-        return False
+    async def _begun(self, job: Job) -> StoredSummary | None:
+        """The summary, noted as worked on, where there is something to do."""
+        begun = await self._store.patiently(lambda: self._store.start(job.tenant, job.id, self._now()))
+        if begun is None:
+            # to be cancelled when the process ended before it could be
+            await self._store.patiently(lambda: self._finish(job, "cancelled"))
+        return begun
 
-    async def _summarise(self, job: Job, watcher: "Watcher") -> None:
-        stored = await self._store.patiently(lambda: self._store.get(job.tenant, job.id))
-        if stored is None:
-            return
+    async def _summarise(self, job: Job, stored: StoredSummary, watcher: "Watcher") -> None:
         if stored.tries > MOST_TRIES:
             raise Abandoned(
                 f"Work on this summary was begun {MOST_TRIES} times, and the process ended each time before it did. "

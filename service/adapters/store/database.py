@@ -13,6 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from service.adapters.store.driver import Connection
 from service.adapters.store.serving import Worker, living
 from service.adapters.store.sqlite import (
     BEGIN,
@@ -87,7 +88,11 @@ class Database:
         with store_errors(f"The database {path}"):
             await asyncio.to_thread(prepare, path)
             worker = Worker.enter(path) if working else None
-            engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)), hide_parameters=True)
+            engine = create_async_engine(
+                URL.create("sqlite+aiosqlite", database=str(path)),
+                hide_parameters=True,
+                connect_args={"async_creator_fn": Connection},
+            )
             listen(engine.sync_engine, *PRAGMAS, "foreign_keys = ON")
             return cls(path, engine, worker=worker, sleep=sleep)
 
@@ -216,8 +221,11 @@ class Database:
 
     def free(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Of rows that no other living process works on or is about to."""
-        others = self._living() - {self.owner}
-        return sa.or_(table.c.owner.is_(None), table.c.owner.not_in(sorted(others)))
+        return sa.or_(table.c.owner.is_(None), table.c.owner.not_in(self.others()))
+
+    def others(self) -> list[str]:
+        """The names of the other living processes that work on rows."""
+        return sorted(self._living() - {self.owner})
 
     def _living(self) -> frozenset[str]:
         with store_errors("The folder of those who work on the database"):

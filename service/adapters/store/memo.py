@@ -7,7 +7,6 @@ A full, locked or missing database is waited out here: an answer that was paid f
 nothing is written for a summary that is gone: its answers quote texts that were to be deleted.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,7 +15,15 @@ import sqlalchemy as sa
 
 from service.adapters.store.rows import UNFINISHED
 from service.adapters.store.store import Store
-from service.adapters.store.tables import attempts, completion_uses, completions, summaries
+from service.adapters.store.tables import (
+    attempts,
+    completion_uses,
+    completions,
+    given,
+    same,
+    summaries,
+    values,
+)
 from service.core.errors import NotFound
 from service.core.types import Completion, Value
 
@@ -47,13 +54,11 @@ class Memo:
 
     async def recall(self, key: str, repetition: int) -> Completion | None:
         """The completion of a request, if it was paid for before; this summary then counts as its user."""
-        query = sa.select(completions.c.completion, completions.c.created_at).where(
-            completions.c.tenant == self._tenant, completions.c.key == key, completions.c.repetition == repetition
-        )
+        asked = values(tenant=self._tenant, key=key, repetition=repetition)
 
         async def read() -> sa.Row[Any, Any] | None:
             async with self._store.reading() as connection:
-                row: sa.Row[Any, Any] | None = (await connection.execute(query)).one_or_none()
+                row: sa.Row[Any, Any] | None = (await connection.execute(_RECALLED, asked)).one_or_none()
                 return row
 
         found = await self._store.patiently(read)
@@ -150,44 +155,35 @@ class Memo:
 
     def _bound(self, row: dict[str, object]) -> dict[str, object]:
         """The values of a row, for the statements below."""
-        values = {"tenant": self._tenant, "summary_id": self._summary, **row}
-        return {f"_{name}": value for name, value in values.items()}
+        return values(tenant=self._tenant, summary_id=self._summary, **row)
 
 
-# --- statements, made once: making one takes longer than running it --------------------------------------------------
+# --- statements ------------------------------------------------------------------------------------------------------
 
-
-def _value(column: sa.Column[Any]) -> sa.BindParameter[Any]:
-    return sa.bindparam(f"_{column.name}", type_=column.type)
-
-
-def _same(columns: Iterable[sa.Column[Any]]) -> list[sa.ColumnElement[bool]]:
-    return [column == _value(column) for column in columns]
-
-
-_SUMMARY = (summaries.c.tenant == _value(attempts.c.tenant), summaries.c.id == _value(attempts.c.summary_id))
+_RECALLED = sa.select(completions.c.completion, completions.c.created_at).where(*same(completions.primary_key))
+_SUMMARY = (summaries.c.tenant == given(attempts.c.tenant), summaries.c.id == given(attempts.c.summary_id))
 
 
 def _absent(table: sa.Table) -> sa.Insert:
     """An insert for a summary that is there; a row that is there stays as it is. Portable, unlike ON CONFLICT."""
     there = sa.exists().where(*_SUMMARY)
-    values = sa.select(*map(_value, table.columns)).where(there, ~sa.exists().where(*_same(table.primary_key)))
-    return table.insert().from_select(list(table.columns), values)
+    row = sa.select(*map(given, table.columns)).where(there, ~sa.exists().where(*same(table.primary_key)))
+    return table.insert().from_select(list(table.columns), row)
 
 
 _KEPT = _absent(completions)
 _USED = _absent(completion_uses)
 _ONE = (attempts.c.tenant, attempts.c.summary_id, attempts.c.key, attempts.c.repetition)
 _FIRST = (*_ONE, attempts.c.state, attempts.c.sent_at)
-_NEXT = sa.select(sa.func.coalesce(sa.func.max(attempts.c.number), 0) + 1).where(*_same(_ONE)).scalar_subquery()
+_NEXT = sa.select(sa.func.coalesce(sa.func.max(attempts.c.number), 0) + 1).where(*same(_ONE)).scalar_subquery()
 _WORKED_ON = summaries.c.status.in_([status for status in UNFINISHED if status != "cancelling"])
 _SENT = (
     attempts.insert()
-    .from_select([*_FIRST, attempts.c.number], sa.select(*map(_value, _FIRST), _NEXT).where(*_SUMMARY, _WORKED_ON))
+    .from_select([*_FIRST, attempts.c.number], sa.select(*map(given, _FIRST), _NEXT).where(*_SUMMARY, _WORKED_ON))
     .returning(attempts.c.number)
 )
 _ENDED = (
     sa.update(attempts)
-    .where(*_same((*_ONE, attempts.c.number)))
-    .values({column: _value(column) for column in (attempts.c.state, attempts.c.status, attempts.c.ended_at)})
+    .where(*same((*_ONE, attempts.c.number)))
+    .values({column: given(column) for column in (attempts.c.state, attempts.c.status, attempts.c.ended_at)})
 )

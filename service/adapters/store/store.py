@@ -38,7 +38,10 @@ from service.adapters.store.tables import (
     completion_uses,
     completions,
     documents,
+    given,
+    same,
     summaries,
+    values,
 )
 from service.core.types import Document, SummaryResult
 
@@ -90,14 +93,14 @@ class Store(Database):
     async def get(self, tenant: str, summary: str) -> StoredSummary | None:
         """Read a summary with its result."""
         async with self.reading() as connection:
-            row = (await connection.execute(sa.select(summaries).where(*named(tenant, summary)))).one_or_none()
+            row = (await connection.execute(_GET, values(tenant=tenant, id=summary))).one_or_none()
         return None if row is None else read_summary(row)
 
     async def documents(self, tenant: str, summary: str) -> tuple[Document, ...]:
         """Read the documents of a summary in the order in which they were given; none whose texts were deleted."""
-        query = sa.select(*DOCUMENT).where(*of(tenant, summary), _THERE).order_by(documents.c.position)
         async with self.reading() as connection:
-            return tuple(Document(**row._asdict()) for row in await connection.execute(query))
+            rows = await connection.execute(_DOCUMENTS, values(tenant=tenant, summary_id=summary))
+            return tuple(Document(**row._asdict()) for row in rows)
 
     async def document(self, tenant: str, summary: str, document: str) -> Document | None:
         """Read one document of a summary; None where its text was deleted."""
@@ -112,23 +115,15 @@ class Store(Database):
         async with self.reading() as connection:
             return (await connection.execute(query)).one_or_none() is not None
 
-    async def start(self, tenant: str, summary: str, at: datetime) -> bool:
-        """Mark an unfinished summary as running, and count the try; `started_at` keeps the first start.
+    async def start(self, tenant: str, summary: str, at: datetime) -> StoredSummary | None:
+        """Mark an unfinished summary as running, count the try, and give it; `started_at` keeps the first start.
 
-        False when there is none, when it is to be cancelled, or when another process that lives works on it.
+        None when there is none, when it is to be cancelled, or when another process that lives works on it.
         """
-        begun = ("queued", "running", "waiting")
-        started_at = sa.func.coalesce(summaries.c.started_at, sa.literal(at, Moment))
-        return await self._move(
-            tenant,
-            summary,
-            begun,
-            status="running",
-            owner=self.owner,
-            started_at=started_at,
-            next_attempt_at=None,
-            tries=summaries.c.tries + 1,
-        )
+        worked_on = values(tenant=tenant, id=summary, owner=self.owner, started_at=at, others=self.others())
+        async with self.writes() as connection:
+            row = (await connection.execute(_START, worked_on)).one_or_none()
+        return None if row is None else read_summary(row)
 
     async def put_back(self, tenant: str, summary: str) -> bool:
         """Leave a summary that is worked on for the next start; that is no try."""
@@ -182,22 +177,19 @@ class Store(Database):
             False, and nothing changes, when it is finished or deleted, or when another process works on it; one that
             is being cancelled takes no other end.
         """
-        query = sa.update(summaries).where(*named(tenant, summary))
-        if status == "cancelled":
-            query = query.where(summaries.c.status == "cancelling")
-        else:
-            query = query.where(summaries.c.status.in_(("queued", "running", "waiting")), self.free(summaries))
-        ended = query.values(
+        ended = values(
+            tenant=tenant,
+            id=summary,
             status=status,
             result=as_json(result),
             error=as_json(error),
             finished_at=at,
-            next_attempt_at=None,
             expires_at=keep.expires_at(at),
-            owner=None,
         )
+        if status != "cancelled":
+            ended |= values(others=self.others())
         async with self.writes(empty_log=keep.texts == NO_TIME) as connection:
-            if (await connection.execute(ended)).rowcount != 1:
+            if (await connection.execute(_CANCELLED if status == "cancelled" else _FINISH, ended)).rowcount != 1:
                 return False
             if keep.texts == NO_TIME:
                 of_none = summaries.c.comparison.is_(None)
@@ -305,6 +297,35 @@ _THERE = sa.exists().where(
     summaries.c.tenant == documents.c.tenant, summaries.c.id == documents.c.summary_id, summaries.c.purged_at.is_(None)
 )
 """Of documents whose texts are there."""
+
+
+_ONE = same((summaries.c.tenant, summaries.c.id))
+_FREE = sa.or_(summaries.c.owner.is_(None), summaries.c.owner.not_in(sa.bindparam("_others", expanding=True)))
+_GET = sa.select(summaries).where(*_ONE)
+_DOCUMENTS = (
+    sa.select(*DOCUMENT)
+    .where(*same((documents.c.tenant, documents.c.summary_id)), _THERE)
+    .order_by(documents.c.position)
+)
+_WORKED_ON = summaries.c.status.in_(("queued", "running", "waiting"))
+_START = (
+    sa.update(summaries)
+    .where(*_ONE, _WORKED_ON, _FREE)
+    .values(
+        status="running",
+        owner=given(summaries.c.owner),
+        started_at=sa.func.coalesce(summaries.c.started_at, given(summaries.c.started_at)),
+        next_attempt_at=None,
+        tries=summaries.c.tries + 1,
+    )
+    .returning(summaries)
+)
+_ENDED = tuple(summaries.c[name] for name in ("status", "result", "error", "finished_at", "expires_at"))
+_END = sa.update(summaries).values(
+    {summaries.c.next_attempt_at: None, summaries.c.owner: None, **{column: given(column) for column in _ENDED}}
+)
+_FINISH = _END.where(*_ONE, _WORKED_ON, _FREE)
+_CANCELLED = _END.where(*_ONE, summaries.c.status == "cancelling")
 
 
 def named(tenant: str, summary: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -1,6 +1,8 @@
 """The tables, each with the tenant first in its key. Portable: only `sqlite` beside this module knows SQLite."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
@@ -203,3 +205,21 @@ UNUSED = ~sa.exists(completion_uses.c.key).where(
 """Of completions that no summary uses."""
 ALONE = (summaries.c.comparison.is_(None), summaries.c.batch.is_(None))
 """Of summaries that were asked for by themselves."""
+
+
+# --- statements that are made once: making one takes longer than running it ------------------------------------------
+
+
+def given(column: sa.Column[Any]) -> sa.BindParameter[Any]:
+    """A value that a statement is given when it is executed; see `values`."""
+    return sa.bindparam(f"_{column.name}", type_=column.type)
+
+
+def same(columns: Iterable[sa.Column[Any]]) -> list[sa.ColumnElement[bool]]:
+    """Of rows whose columns have the values that are given."""
+    return [column == given(column) for column in columns]
+
+
+def values(**by_name: object) -> dict[str, object]:
+    """What is given to a statement, by the names of its columns."""
+    return {f"_{name}": value for name, value in by_name.items()}

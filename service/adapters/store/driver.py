@@ -1,0 +1,103 @@
+"""The driver of SQLite, with fewer ways to its thread and back.
+
+aiosqlite goes there four times for one statement (for a cursor, to execute, for the rows, to close the cursor) and once
+more to end a transaction that is over. A way takes more CPU than most of our statements, so here a statement takes one.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, Self
+
+import aiosqlite
+
+
+class Done(NamedTuple):
+    """What a statement came to, as a DB-API cursor has it."""
+
+    rows: list[Any]
+    description: tuple[Any, ...] | None = None
+    rowcount: int = -1
+    lastrowid: int | None = None
+
+
+class Connection(aiosqlite.Connection):
+    """A connection of aiosqlite with the methods that SQLAlchemy calls; open once it is awaited.
+
+    Args:
+        path: of the file.
+        options: as `sqlite3.connect` has them.
+    """
+
+    def __init__(self, path: str, **options: Any) -> None:
+        super().__init__(lambda: sqlite3.connect(path, **options), iter_chunk_size=1)
+        # one that nobody closed does not keep the process
+        self._thread.daemon = True
+
+    def cursor(self) -> "Cursor":  # type: ignore[override]
+        """A cursor; the database has one for as long as a statement takes."""
+        return Cursor(self)
+
+    async def rollback(self) -> None:
+        """End the transaction, if there is one: a connection mostly goes back to its pool without."""
+        if self.in_transaction:
+            await super().rollback()
+
+    async def run(self, method: Literal["execute", "executemany"], statement: str, values: Iterable[Any]) -> Done:
+        """Execute a statement and read all its rows; raises as sqlite3 does."""
+        done: Done = await self._execute(self._run, method, statement, values)  # type: ignore[no-untyped-call]
+        return done
+
+    def _run(self, method: str, statement: str, values: Iterable[Any]) -> Done:
+        cursor = self._conn.cursor()
+        try:
+            getattr(cursor, method)(statement, values)
+            rows = cursor.fetchall() if cursor.description else []
+            return Done(rows, cursor.description, cursor.rowcount, cursor.lastrowid)
+        finally:
+            cursor.close()
+
+
+class Cursor:
+    """The last statement that was executed with it, and its rows."""
+
+    arraysize = 1
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._done = Done([])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    @property
+    def description(self) -> tuple[Any, ...] | None:
+        """Of the columns; None where a statement gives no rows."""
+        return self._done.description
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+        return self._done.rowcount
+
+    @property
+    def lastrowid(self) -> int | None:
+        """Of the row that was inserted last."""
+        return self._done.lastrowid
+
+    async def execute(self, statement: str, values: Iterable[Any] = ()) -> None:
+        """Execute a statement; raises as sqlite3 does."""
+        self._done = await self._connection.run("execute", statement, values)
+
+    async def executemany(self, statement: str, values: Iterable[Iterable[Any]]) -> None:
+        """Execute a statement for each of some values; raises as sqlite3 does."""
+        self._done = await self._connection.run("executemany", statement, values)
+
+    async def fetchall(self) -> list[Any]:
+        """The rows, once."""
+        rows = self._done.rows
+        self._done = self._done._replace(rows=[])
+        return rows
+
+    async def close(self) -> None:
+        """Let the rows go."""
+        self._done = self._done._replace(rows=[])
