@@ -131,7 +131,7 @@ class Jobs:
         made = await self.store.add(summary, documents, key=key)
         if made != summary.id:
             return await self.get(tenant, made)
-        self._begin(summary)
+        self._begin(tenant, summary.id)
         return summary
 
     async def made_under(self, tenant: str, key: Key | None) -> StoredSummary | None:
@@ -164,7 +164,7 @@ class Jobs:
 
     async def work(self, tenant: str, summary: str) -> StoredSummary:
         """Have a stored summary worked on, and wait until it is finished; raises NotFound where it was deleted."""
-        await self._take_up(tenant, summary)
+        self._begin(tenant, summary)
         await self._queue.ended(Job(tenant=tenant, id=summary))
         return await self.get(tenant, summary)
 
@@ -265,7 +265,7 @@ class Jobs:
         """Line up every unfinished summary in the store; returns how many. Trials go with their comparisons."""
         unfinished = await self.store.unfinished()
         for tenant, summary in unfinished:
-            await self._take_up(tenant, summary)
+            self._begin(tenant, summary)
         await self._lines.put_back()
         self._queue.more()
         return len(unfinished)
@@ -299,15 +299,12 @@ class Jobs:
                 )
             seen[document.id] = position
 
-    def _begin(self, summary: StoredSummary) -> None:
-        """Line up a summary."""
-        self.events.begin(summary.tenant, summary.id)
-        self._queue.put(Job(tenant=summary.tenant, id=summary.id), "single")
-
-    async def _take_up(self, tenant: str, summary: str) -> None:
-        """Line up a summary of which only the name is known."""
-        if not self._queue.has(Job(tenant=tenant, id=summary)):
-            self._begin(await self.get(tenant, summary))
+    def _begin(self, tenant: str, summary: str) -> None:
+        """Line up a summary, unless it is already."""
+        job = Job(tenant=tenant, id=summary)
+        if not self._queue.has(job):
+            self.events.begin(tenant, summary)
+            self._queue.put(job, "single")
 
     async def _refill(self, most: int) -> list[Job]:
         """Lines that wait, batches taking turns; once few are left, batches that have ended are noted as such."""
