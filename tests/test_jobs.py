@@ -230,3 +230,20 @@ async def test_summaries_belong_to_their_tenant(opened: Opened) -> None:
                 await forbidden
         assert (await jobs.page("two", limit=10, after=None, status=None)).data == ()
         assert (await jobs.get("one", summary.id)).status == "succeeded"
+
+
+async def test_who_waits_is_let_go_before_the_process_ends(opened: Opened) -> None:
+    """They have the summary as it is, whoever comes later has it at once, and the work goes on."""
+    gate = Gate()
+    async with opened(gate) as jobs:
+        summary = await jobs.submit("local", [DOCUMENT], Options())
+        waiting = asyncio.create_task(jobs.wait("local", summary.id, wait_s=LONGEST_S))
+        assert await asyncio.to_thread(gate.entered.acquire, timeout=LONGEST_S)
+        assert not waiting.done()
+        jobs.let_go()
+        async with asyncio.timeout(LONGEST_S / 2):
+            assert (await waiting).status == "running"
+            assert (await jobs.wait("local", summary.id, wait_s=LONGEST_S)).status == "running"
+        gate.opened.set()
+        await jobs.close(drain_s=LONGEST_S)
+        assert (await jobs.get("local", summary.id)).status == "succeeded"

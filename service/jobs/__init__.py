@@ -5,7 +5,6 @@ What a crash leaves unfinished is taken up at the next start. Running a job agai
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NoReturn, Self
 
@@ -39,6 +38,7 @@ from service.core.errors import (
 from service.core.types import CompletionRequest, Conditions, Document, Options, RequestPlan
 from service.jobs.events import Events
 from service.jobs.running import Runner
+from service.jobs.waiting import Waiting
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -83,6 +83,7 @@ class Jobs:
         self.catalogue = catalogue
         self.concurrency = concurrency
         self.events = Events()
+        self.callers = Waiting()
         self.now = now
         self._max_documents = max_documents
         self._runner = Runner(store, tools, asking, events=self.events, keep=keep, now=now)
@@ -185,15 +186,13 @@ class Jobs:
         return await pipeline.plan(documents, options, tools=self.tools, model=model, price=self.asking.prices.of)
 
     async def wait(self, tenant: str, summary: str, *, wait_s: float) -> StoredSummary:
-        """The summary once it is finished, or as it is after `wait_s` seconds.
+        """The summary once it is finished, or as it is after `wait_s` seconds or when callers are let go.
 
         Raises:
             NotFound: there is no such summary, or no longer.
         """
         if wait_s > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._queue.ended(Job(tenant=tenant, id=summary))
+            await self.callers.wait(self._queue.ended(Job(tenant=tenant, id=summary)), wait_s=wait_s)
         return await self.get(tenant, summary)
 
     async def get(self, tenant: str, summary: str) -> StoredSummary:
@@ -278,6 +277,11 @@ class Jobs:
         """Begin nothing more that nobody waits for: this process is about to stop."""
         self.is_leaving = True
         self.ring()
+
+    def let_go(self) -> None:
+        """Let all go who wait for something here or follow it, whatever becomes of it."""
+        self.callers.close()
+        self.events.close()
 
     async def close(self, *, drain_s: float) -> None:
         """Wait up to `drain_s` seconds for what is being worked on; the rest is left for the next start."""
