@@ -11,10 +11,11 @@ from typing import NoReturn, Self
 import structlog
 
 from service import pipeline
-from service.adapters.queue import Job, LocalQueue
+from service.adapters.queue import Job, Lane, LocalQueue
 from service.adapters.store import (
     FINISHED,
     FOR_EVER,
+    SUSPECT_TRIES,
     BatchPlace,
     BatchStore,
     Keep,
@@ -97,7 +98,7 @@ class Jobs:
         self._queue = LocalQueue(
             self._work,
             # without a model a line is nothing but computing: side by side it is no quicker, and slows all others
-            places={"single": concurrency, "batch": 1 if asking is None else concurrency},
+            places={"single": concurrency, "batch": 1 if asking is None else concurrency, "suspect": 1},
             refill=self._refill,
         )
 
@@ -306,7 +307,10 @@ class Jobs:
     def _begin(self, summary: StoredSummary) -> None:
         """Line up a summary."""
         self.events.begin(summary.tenant, summary.id)
-        self._queue.put(Job(tenant=summary.tenant, id=summary.id), "single")
+        # Who runs beside one that ends the process is suspected as well, and not ended with it: of these one is under
+        # way at a time, so that only its own tries grow. All others go on beside it.
+        lane: Lane = "suspect" if summary.tries >= SUSPECT_TRIES else "single"
+        self._queue.put(Job(tenant=summary.tenant, id=summary.id), lane)
 
     async def _take_up(self, tenant: str, summary: str) -> None:
         """Line up a summary of which only the name is known."""
