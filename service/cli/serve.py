@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic
 from types import FrameType
@@ -32,6 +33,10 @@ _LEAST_GRACE_S = 1
 """That requests have for their end once they were let go or cancelled, however little time there is."""
 _JOIN_S = 0.2
 """How long threads are waited for at the end."""
+_THREADS_A_JOB = 4
+"""Most that jobs compute in: a lane of lines beside one of single jobs, and what was cancelled and still computes."""
+_OTHER_THREADS = 32
+"""For requests and the store."""
 _SWITCH_S = 0.0005
 """How long a thread computes before another gets its turn."""
 
@@ -62,6 +67,9 @@ def run(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
+    # with Python's own few, long texts would take all of them, and nobody else be answered until they end
+    threads = ThreadPoolExecutor(_THREADS_A_JOB * settings.concurrency + _OTHER_THREADS)
+    asyncio.get_running_loop().set_default_executor(threads)
     # the lock first: of two servers that differ in nothing, the second is told the reason and not that a port is taken
     with serving(settings.database_url), listen(settings.host, settings.port) as listening:
         code = await _serve_on(listening, settings)

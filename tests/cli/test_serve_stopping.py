@@ -109,6 +109,20 @@ def test_a_computation_that_does_not_end_does_not_hold_up_the_end(tmp_path: Path
         assert found["status"] == "succeeded"
 
 
+def test_computations_that_go_on_take_no_thread_from_others(tmp_path: Path) -> None:
+    """However many long texts were cancelled in the middle, requests are answered and jobs worked on."""
+    with serving(tmp_path, HANGING, drain_s=0.1) as (server, client):
+        for number in range(1, 13):
+            made = client.post("/v1/summaries", content=HELD, headers={**PLAIN, "Prefer": "wait=0"})
+            while sum(event["event"] == "held" for event in server.events()) < number:
+                assert client.get(made.headers["location"]).json()["status"] in ("queued", "running")
+            cancelled = client.post(f"{made.headers['location']}/cancel").json()
+            assert (cancelled["status"], cancelled["result"]) == ("cancelled", None)
+        assert client.get("/ready").status_code == 200
+        assert client.post("/v1/summaries", content=ARTICLE, headers=PLAIN).status_code == 201
+        server.stop()
+
+
 def test_being_told_twice_to_stop_is_being_told_once(tmp_path: Path) -> None:
     """What is worked on is put back all the same."""
     with serving(tmp_path, HANGING, drain_s=2) as (server, client):
