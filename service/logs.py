@@ -47,6 +47,8 @@ _LEVELS: Mapping[Level, int] = {
 }
 _LEAST: Mapping[str, int] = {OURS: logging.DEBUG, "uvicorn.error": logging.INFO}
 """Least level by logger; that of all others is warning."""
+_CRASHED = "Exception in ASGI application"
+"""What uvicorn logs where an answer was begun and ends in an exception."""
 _META = ("_record", "_from_structlog")
 """Fields that structlog's formatter adds and takes away again."""
 
@@ -140,7 +142,7 @@ def _wanted(record: logging.LogRecord, *, level: int) -> bool:
 
 def _is_unforeseen(record: logging.LogRecord) -> bool:
     """Whether a record is not of a response that was broken off for a reason of ours; such a reason is one line."""
-    causes = _with_causes(_raised(record.exc_info))
+    causes = _with_causes(_raised(record.exc_info) if str(record.msg).startswith(_CRASHED) else None)
     reason = next((error for error in causes if isinstance(error, PrecisError)), None)
     if reason is not None:
         log.warning("response_broken_off", code=reason.code, reason=reason.detail)
