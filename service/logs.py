@@ -47,8 +47,13 @@ _LEVELS: Mapping[Level, int] = {
 }
 _LEAST: Mapping[str, int] = {OURS: logging.DEBUG, "uvicorn.error": logging.INFO}
 """Least level by logger; that of all others is warning."""
+_CRASHED = "Exception in ASGI application"
+"""What uvicorn logs where an answer was begun and ends in an exception."""
 _META = ("_record", "_from_structlog")
 """Fields that structlog's formatter adds and takes away again."""
+
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -135,6 +140,15 @@ def _wanted(record: logging.LogRecord, *, level: int) -> bool:
     return record.levelno >= max(level, _LEAST.get(record.name, logging.WARNING))
 
 
+def _is_unforeseen(record: logging.LogRecord) -> bool:
+    """Whether a record is not of a response that was broken off for a reason of ours; such a reason is one line."""
+    causes = _with_causes(_raised(record.exc_info) if str(record.msg).startswith(_CRASHED) else None)
+    reason = next((error for error in causes if isinstance(error, PrecisError)), None)
+    if reason is not None:
+        log.warning("response_broken_off", code=reason.code, reason=reason.detail)
+    return reason is None
+
+
 def _route(handler: logging.Handler, *, level: int) -> None:
     """Send everything to one handler, in place of the one that an earlier call has set."""
     root = logging.getLogger()
@@ -148,6 +162,7 @@ def _route(handler: logging.Handler, *, level: int) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = name != "uvicorn.access"
+    logging.getLogger("uvicorn.error").addFilter(_is_unforeseen)
     # our own middleware says what was asked for; addresses and query strings stay out of the log
     logging.getLogger("uvicorn.access").disabled = True
 

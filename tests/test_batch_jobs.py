@@ -384,7 +384,8 @@ async def test_a_deleted_batch_is_gone_with_its_work(opened: Opened, path: Path)
         following = asyncio.create_task(all_of(both, made.id, after=2))
         await both.batches.delete("local", made.id)
         gate.opened.set()
-        assert await following == []
+        with pytest.raises(NotFound):
+            await following
         assert nothing(path)
         for forbidden in (both.batches.get("local", made.id), both.batches.delete("local", made.id)):
             with pytest.raises(NotFound):
@@ -454,3 +455,24 @@ async def test_a_store_that_fails_while_lines_are_drawn_is_waited_for(opened: Op
             await waits.until_begun()
         waits.over.set()
         assert came_to(await all_of(both, made.id)) == ["succeeded"] * 30
+
+
+async def test_a_line_that_may_have_ended_the_process_holds_up_no_other(opened: Opened, path: Path) -> None:
+    """It is drawn by itself, and the batch ends with it."""
+    gate = Gate("a2.")
+    async with opened() as both:
+        await both.jobs.close(drain_s=0)  # so that nothing of it is begun
+        made = await both.batches.submit("local", many("a", 6))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        # as deaths leave them: two lines were under way
+        query = "UPDATE summaries SET status = 'running', tries = 2 WHERE id IN (SELECT summary_id FROM batch_lines "
+        connection.execute(f"{query} WHERE position IN (2, 3))")
+    async with opened(gate, concurrency=1) as both:
+        assert await both.jobs.resume() == 2
+        await gate.reached()
+        batch = await until(both, made.id, lambda batch: batch.counts.succeeded == 4)
+        assert (batch.counts.running, batch.counts.queued) == (1, 1)
+        gate.opened.set()
+        assert came_to(await all_of(both, made.id)) == ["succeeded"] * 6
+        await until(both, made.id, is_finished)
+    assert rows(path, "SELECT max(tries) FROM summaries") == [(3,)]

@@ -230,3 +230,74 @@ async def test_summaries_belong_to_their_tenant(opened: Opened) -> None:
                 await forbidden
         assert (await jobs.page("two", limit=10, after=None, status=None)).data == ()
         assert (await jobs.get("one", summary.id)).status == "succeeded"
+
+
+async def test_who_waits_is_let_go_before_the_process_ends(opened: Opened) -> None:
+    """They have the summary as it is, whoever comes later has it at once, and the work goes on."""
+    gate = Gate()
+    async with opened(gate) as jobs:
+        summary = await jobs.submit("local", [DOCUMENT], Options())
+        waiting = asyncio.create_task(jobs.wait("local", summary.id, wait_s=LONGEST_S))
+        assert await asyncio.to_thread(gate.entered.acquire, timeout=LONGEST_S)
+        assert not waiting.done()
+        jobs.let_go()
+        async with asyncio.timeout(LONGEST_S / 2):
+            assert (await waiting).status == "running"
+            assert (await jobs.wait("local", summary.id, wait_s=LONGEST_S)).status == "running"
+        gate.opened.set()
+        await jobs.close(drain_s=LONGEST_S)
+        assert (await jobs.get("local", summary.id)).status == "succeeded"
+
+
+# --- deaths ----------------------------------------------------------------------------------------------------------
+
+
+async def left(jobs: Jobs, name: str, tries: int) -> None:
+    """A summary that was under way at so many ends of a process, of which the last has just been."""
+    row = StoredSummary(tenant="local", id=name, status="running", options=Options(), created_at=NOON, tries=tries)
+    await jobs.store.add(row, [DOCUMENT])
+
+
+async def test_of_those_that_may_have_ended_the_process_one_runs_at_a_time(opened: Opened) -> None:
+    """So the next end is no try of the others. They take no place from those that are not suspect."""
+    gate = Gate()
+    async with opened(gate, concurrency=2) as jobs:
+        for name in ("s1", "s2", "s3"):
+            await left(jobs, name, tries=2)
+        await left(jobs, "once", tries=1)
+        await left(jobs, "never", tries=0)
+        assert await jobs.resume() == 5
+        for _ in range(3):
+            assert await asyncio.to_thread(gate.entered.acquire, timeout=LONGEST_S)
+        tries = {name: (await jobs.get("local", name)).tries for name in ("s1", "s2", "s3", "once", "never")}
+        assert sorted(tries[name] for name in ("s1", "s2", "s3")) == [2, 2, 3]
+        assert (tries["once"], tries["never"]) == (2, 1)
+        gate.opened.set()
+        for name in tries:
+            assert (await jobs.wait("local", name, wait_s=LONGEST_S)).status == "succeeded"
+        assert gate.most == 3
+
+
+async def test_one_that_ended_the_process_five_times_is_abandoned(opened: Opened) -> None:
+    """It is not worked on again, and says what to do."""
+    gate = Gate()
+    async with opened(gate) as jobs:
+        await left(jobs, "fatal", tries=5)
+        assert await jobs.resume() == 1
+        ended = await jobs.wait("local", "fatal", wait_s=LONGEST_S)
+        assert ended.error is not None
+        assert (ended.status, ended.error.code, gate.most) == ("failed", "abandoned", 0)
+        assert "See its log" in ended.error.detail
+
+
+async def test_who_waits_for_their_turn_keeps_their_tries(opened: Opened) -> None:
+    """A stop puts back what was begun; what another process had begun has been under way once more all the same."""
+    gate = Gate()
+    async with opened(gate) as jobs:
+        for name in ("s1", "s2"):
+            await left(jobs, name, tries=3)
+        await jobs.resume()
+        assert await asyncio.to_thread(gate.entered.acquire, timeout=LONGEST_S)
+        await jobs.close(drain_s=0)
+        assert [(await jobs.get("local", name)).tries for name in ("s1", "s2")] == [3, 3]
+        gate.opened.set()

@@ -122,6 +122,30 @@ def test_libraries_are_heard_from_warning_on(stream: io.StringIO) -> None:
     ]
 
 
+def test_a_response_that_is_broken_off_for_a_reason_is_one_line(lines: Lines) -> None:
+    """Without frames, where the reason is ours; a crash, and whatever ends the service, are told at length."""
+    server = logging.getLogger("uvicorn.error")
+    for message, cause in (
+        ("Exception in ASGI application\n", NotFound("There is no batch.")),
+        ("Exception in ASGI application\n", ValueError(TEXT)),
+        ("Exception in 'lifespan' protocol\n", StoreUnavailable("The database is gone.")),
+    ):
+        error = RuntimeError("after it was begun")
+        error.__cause__ = cause
+        server.error(message, exc_info=error)
+    broken, crashed, stopped = lines()
+    assert (broken["level"], broken["event"], broken["code"], broken["reason"]) == (
+        "warning",
+        "response_broken_off",
+        "not_found",
+        "There is no batch.",
+    )
+    assert "exception" not in broken
+    for told in (crashed, stopped):
+        assert told["level"] == "error"
+        assert "exception" in told
+
+
 def test_handlers_that_uvicorn_brings_are_dropped(lines: Lines, stream: io.StringIO) -> None:
     """No line appears twice."""
     logging.getLogger("uvicorn").addHandler(logging.StreamHandler(stream))

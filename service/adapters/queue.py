@@ -1,4 +1,4 @@
-"""What is worked on next: jobs of one process, in two lanes, each with so many places.
+"""What is worked on next: jobs of one process, in lanes, each with so many places.
 
 A job is a row that is committed already; a queue only says when it is its turn. This one keeps the order in memory and
 is filled anew from the rows at a start. One over several machines would keep it elsewhere, behind the same methods.
@@ -12,8 +12,9 @@ from typing import Literal
 
 from service.core.types import Value
 
-Lane = Literal["single", "batch"]
-"""Where a job waits: by itself, or as one of many, so that the many never make a single one wait."""
+Lane = Literal["single", "batch", "suspect"]
+"""Where a job waits: by itself; as one of many, so that the many never make a single one wait; or, suspected of ending
+the process, with others that are, so that no two of these are under way when it ends."""
 
 
 class Job(Value, frozen=True, kw_only=True):
@@ -141,7 +142,8 @@ class LocalQueue:
 
     def _done(self, job: Job) -> None:
         self._running.pop(job, None)
-        if self._lanes.get(job) == "batch":
+        # one that is suspect may have been the last line of its batch
+        if self._lanes.get(job) != "single":
             self._wanted_more = True
         self._leave(job)
         self._admit()

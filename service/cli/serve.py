@@ -1,12 +1,15 @@
 """`precis serve`: the HTTP service in one process."""
 
 import asyncio
+import logging
 import math
+import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic
 from types import FrameType
 
@@ -25,7 +28,17 @@ from service.web.app import create_app
 _BACKLOG = 2048
 """Connections that may wait to be taken up."""
 _PARTING_S = 2.0
-"""Before the time is up, those who follow a summary are let go."""
+"""So long before the time is up, those who wait for a summary or follow it are let go."""
+_LEAST_GRACE_S = 1
+"""That requests have for their end once they were let go or cancelled, however little time there is."""
+_JOIN_S = 0.2
+"""How long threads are waited for at the end."""
+_THREADS_A_JOB = 4
+"""Most that jobs compute in: a lane of lines beside one of single jobs, and what was cancelled and still computes."""
+_OTHER_THREADS = 32
+"""For requests and the store."""
+_SWITCH_S = 0.0005
+"""How long a thread computes before another gets its turn."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -38,6 +51,9 @@ def run(settings: Settings) -> int:
     """
     stream = sys.stdout if settings.log_stream == "stdout" else sys.stderr
     logs.configure(level=settings.log_level, fmt=settings.log_format, stream=stream)
+    # The threads that jobs compute in hold the loop up for so long each, again and again: with Python's 5 ms, a
+    # cancellation beside four long texts took two seconds. Computing itself is no slower for it (measured).
+    sys.setswitchinterval(_SWITCH_S)
     try:
         if sys.platform == "win32":
             return asyncio.run(_serve(settings))
@@ -51,9 +67,14 @@ def run(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
+    # with Python's own few, long texts would take all of them, and nobody else be answered until they end
+    threads = ThreadPoolExecutor(_THREADS_A_JOB * settings.concurrency + _OTHER_THREADS)
+    asyncio.get_running_loop().set_default_executor(threads)
     # the lock first: of two servers that differ in nothing, the second is told the reason and not that a port is taken
     with serving(settings.database_url), listen(settings.host, settings.port) as listening:
-        return await _serve_on(listening, settings)
+        code = await _serve_on(listening, settings)
+    await _end(code)
+    return code
 
 
 async def _serve_on(listening: socket.socket, settings: Settings) -> int:
@@ -70,11 +91,11 @@ async def _serve_on(listening: socket.socket, settings: Settings) -> int:
             access_log=False,
             lifespan="on",
             server_header=False,
-            timeout_graceful_shutdown=math.ceil(settings.drain_s),
+            timeout_graceful_shutdown=max(_LEAST_GRACE_S, math.ceil(settings.drain_s)),
         )
         log.info("listening", url=f"http://{settings.host}:{settings.port}", docs="/docs")
         server = _Server(
-            config, at_once=jobs.leave, let_go=jobs.events.close, after_s=max(0.0, settings.drain_s - _PARTING_S)
+            config, at_once=jobs.leave, let_go=jobs.let_go, after_s=max(0.0, settings.drain_s - _PARTING_S)
         )
         looking = asyncio.create_task(_look_for(jobs.asking))
         await server.serve(sockets=[listening])
@@ -83,6 +104,24 @@ async def _serve_on(listening: socket.socket, settings: Settings) -> int:
         # One time for both: requests that wait for a summary have used some of it up.
         await jobs.close(drain_s=max(0.0, settings.drain_s - server.stopping_s()))
     return 0 if server.started else 1
+
+
+async def _end(code: int) -> None:
+    """End the process where threads still compute for jobs that were put back; else return.
+
+    A thread cannot be stopped, and Python waits for all of them before it ends, which a long text makes half a minute:
+    longer than what supervises the process does. All is written and closed by now, and nobody wants what they come to.
+    """
+    joined = asyncio.create_task(asyncio.get_running_loop().shutdown_default_executor())
+    await asyncio.wait([joined], timeout=_JOIN_S)
+    if joined.done():
+        return
+    log.info("computing_left")
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 async def _look_for(asking: Asking | None) -> None:
@@ -107,7 +146,7 @@ class _Server(uvicorn.Server):
     Args:
         config: as uvicorn has it.
         at_once: called when it is told to stop.
-        let_go: lets those go who follow a summary; their streams would never end by themselves.
+        let_go: lets those go who wait for a summary or follow it; they would not end by themselves in time.
         after_s: how long they may go on when it is told to stop.
     """
 
@@ -138,6 +177,9 @@ class _Server(uvicorn.Server):
             await super().shutdown(sockets)
         finally:
             parting.cancel()
+        if left := list(self.server_state.tasks):
+            # they are cancelled, and take back what they were writing, for which the database has to be there
+            await asyncio.wait(left, timeout=_LEAST_GRACE_S)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -147,8 +189,9 @@ class _Server(uvicorn.Server):
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            # jobs are still to be put back, and one more SIGTERM must not keep them from it; one more SIGINT is of
+            # somebody who sits there and will not wait
+            signal.signal(signal.SIGINT, before[signal.SIGINT])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -32,6 +32,7 @@
     ├── Abandoned             500   work on it was begun again and again, and never ended
     ├── StoreUnavailable      503   the database cannot be reached or written
     │   └── StoreFull         507   its disk is full
+    ├── Stopping              503   the server is told to stop, and does not wait for what is left
     ├── InternalError         500   a fault of the service itself; its cause is in the log
     ├── BadPrompt               -   a prompt file does not load; start-up stops
     └── BadSettings             -   start-up stops
@@ -310,6 +311,14 @@ class StoreFull(StoreUnavailable):
     code = "store_full"
     status = 507
     title = "The store is full"
+
+
+class Stopping(PrecisError):
+    """The server was told to stop before it had answered in full."""
+
+    code = "stopping"
+    status = 503
+    title = "The server is stopping"
 
 
 class Abandoned(PrecisError):

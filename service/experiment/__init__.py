@@ -170,10 +170,10 @@ class Experiments:
         )
 
     async def wait(self, tenant: str, comparison: str, *, wait_s: float) -> StoredComparison:
-        """The comparison once it is finished, or as it is after `wait_s` seconds; raises NotFound."""
+        """The comparison once it is finished, or as it is when it was waited for long enough; raises NotFound."""
         task = self._tasks.get((tenant, comparison))
         if task is not None and wait_s > 0:
-            await asyncio.wait({task}, timeout=wait_s)
+            await self._jobs.callers.wait(asyncio.wait({task}), wait_s=wait_s)
         return await self.get(tenant, comparison)
 
     async def get(self, tenant: str, comparison: str) -> StoredComparison:

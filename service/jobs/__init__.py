@@ -5,7 +5,6 @@ What a crash leaves unfinished is taken up at the next start. Running a job agai
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NoReturn, Self
 
@@ -16,6 +15,7 @@ from service.adapters.queue import Job, LocalQueue
 from service.adapters.store import (
     FINISHED,
     FOR_EVER,
+    SUSPECT_TRIES,
     BatchPlace,
     BatchStore,
     Keep,
@@ -39,6 +39,7 @@ from service.core.errors import (
 from service.core.types import CompletionRequest, Conditions, Document, Options, RequestPlan
 from service.jobs.events import Events
 from service.jobs.running import Runner
+from service.jobs.waiting import Waiting
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -83,6 +84,7 @@ class Jobs:
         self.catalogue = catalogue
         self.concurrency = concurrency
         self.events = Events()
+        self.callers = Waiting()
         self.now = now
         self._max_documents = max_documents
         self._runner = Runner(store, tools, asking, events=self.events, keep=keep, now=now)
@@ -96,7 +98,7 @@ class Jobs:
         self._queue = LocalQueue(
             self._work,
             # without a model a line is nothing but computing: side by side it is no quicker, and slows all others
-            places={"single": concurrency, "batch": 1 if asking is None else concurrency},
+            places={"single": concurrency, "batch": 1 if asking is None else concurrency, "suspect": 1},
             refill=self._refill,
         )
 
@@ -131,7 +133,7 @@ class Jobs:
         made = await self.store.add(summary, documents, key=key)
         if made != summary.id:
             return await self.get(tenant, made)
-        self._begin(tenant, summary.id)
+        self._begin(tenant, summary.id, tries=0)
         return summary
 
     async def made_under(self, tenant: str, key: Key | None) -> StoredSummary | None:
@@ -164,7 +166,7 @@ class Jobs:
 
     async def work(self, tenant: str, summary: str) -> StoredSummary:
         """Have a stored summary worked on, and wait until it is finished; raises NotFound where it was deleted."""
-        self._begin(tenant, summary)
+        self._begin(tenant, summary, tries=(await self.get(tenant, summary)).tries)
         await self._queue.ended(Job(tenant=tenant, id=summary))
         return await self.get(tenant, summary)
 
@@ -185,15 +187,13 @@ class Jobs:
         return await pipeline.plan(documents, options, tools=self.tools, model=model, price=self.asking.prices.of)
 
     async def wait(self, tenant: str, summary: str, *, wait_s: float) -> StoredSummary:
-        """The summary once it is finished, or as it is after `wait_s` seconds.
+        """The summary once it is finished, or as it is after `wait_s` seconds or when callers are let go.
 
         Raises:
             NotFound: there is no such summary, or no longer.
         """
         if wait_s > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._queue.ended(Job(tenant=tenant, id=summary))
+            await self.callers.wait(self._queue.ended(Job(tenant=tenant, id=summary)), wait_s=wait_s)
         return await self.get(tenant, summary)
 
     async def get(self, tenant: str, summary: str) -> StoredSummary:
@@ -264,8 +264,8 @@ class Jobs:
     async def resume(self) -> int:
         """Line up every unfinished summary in the store; returns how many. Trials go with their comparisons."""
         unfinished = await self.store.unfinished()
-        for tenant, summary in unfinished:
-            self._begin(tenant, summary)
+        for tenant, summary, tries in unfinished:
+            self._begin(tenant, summary, tries=tries)
         await self._lines.put_back()
         self._queue.more()
         return len(unfinished)
@@ -278,6 +278,11 @@ class Jobs:
         """Begin nothing more that nobody waits for: this process is about to stop."""
         self.is_leaving = True
         self.ring()
+
+    def let_go(self) -> None:
+        """Let all go who wait for something here or follow it, whatever becomes of it."""
+        self.callers.close()
+        self.events.close()
 
     async def close(self, *, drain_s: float) -> None:
         """Wait up to `drain_s` seconds for what is being worked on; the rest is left for the next start."""
@@ -299,12 +304,14 @@ class Jobs:
                 )
             seen[document.id] = position
 
-    def _begin(self, tenant: str, summary: str) -> None:
-        """Line up a summary, unless it is already."""
+    def _begin(self, tenant: str, summary: str, *, tries: int) -> None:
+        """Line up a summary, unless it is already; `tries` is how often work on it was begun and has not ended."""
         job = Job(tenant=tenant, id=summary)
         if not self._queue.has(job):
             self.events.begin(tenant, summary)
-            self._queue.put(job, "single")
+            # Who runs beside one that ends the process is suspected as well, and not ended with it: of these one is
+            # under way at a time, so that only its own tries grow. All others go on beside it.
+            self._queue.put(job, "suspect" if tries >= SUSPECT_TRIES else "single")
 
     async def _refill(self, most: int) -> list[Job]:
         """Lines that wait, batches taking turns; once few are left, batches that have ended are noted as such."""

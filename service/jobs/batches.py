@@ -33,6 +33,7 @@ from service.core.errors import (
     InvalidRequest,
     NotFound,
     PrecisError,
+    Stopping,
     StoreUnavailable,
     TooLarge,
 )
@@ -225,8 +226,12 @@ class Batches:
     ) -> AsyncIterator[Ended]:
         """What has become of the lines behind line `after`, in order, each once nothing more happens to it.
 
-        Ends behind the last line; before, where the next one takes over `wait_s` seconds, the batch is deleted, or this
-        process is about to stop.
+        Ends behind the last line; before, where the next one takes over `wait_s` seconds.
+
+        Raises:
+            NotFound: the batch was deleted meanwhile.
+            Stopping: this process is about to stop.
+            StoreUnavailable: the rows cannot be read.
         """
         loop = asyncio.get_running_loop()
         waiting_since = loop.time()
@@ -238,12 +243,16 @@ class Batches:
                 yield await self._ended(tenant, line)
                 after, waiting_since = line.line, loop.time()
             if len(ended) == len(ahead):
-                if len(ahead) < _AHEAD:
-                    return
-                continue
-            left_s = LOOK_S if wait_s is None else min(LOOK_S, waiting_since + wait_s - loop.time())
-            if left_s <= 0 or self._jobs.is_leaving:
+                if len(ahead) == _AHEAD:
+                    continue
+                # of one that was deleted no line is found any more
+                await self.get(tenant, batch)
                 return
+            left_s = LOOK_S if wait_s is None else min(LOOK_S, waiting_since + wait_s - loop.time())
+            if left_s <= 0:
+                return
+            if self._jobs.is_leaving:
+                raise Stopping(f"The results behind line {after} were not sent. Ask for them with `?after={after}`.")
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await bell.wait()

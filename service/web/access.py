@@ -1,5 +1,6 @@
 """One line in the log for each request, and an id to find it by; never a query, a header or a body. HEAD is a GET."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -8,6 +9,10 @@ from time import perf_counter
 from typing import Any
 
 import structlog
+from litestar import Request
+
+from service.core.errors import Stopping
+from service.web import problems
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -17,6 +22,10 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 _PROBED = frozenset({"/health", "/ready"})
 _OK = 200
+_UNANSWERED = (
+    "The server stopped before it had answered the request. Send it again; with an `Idempotency-Key` nothing is made "
+    "twice."
+)
 _FITTING = re.compile(rb"[\w.:-]{1,128}")
 
 log = structlog.stdlib.get_logger(__name__)
@@ -66,6 +75,13 @@ class AccessLog:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self.app(inner, receiving, sending)
+            except asyncio.CancelledError:
+                # the time to stop is up, and the server would answer with a bare 500
+                if status:
+                    raise
+                request: Request[Any, Any, Any] = Request(inner)  # type: ignore[arg-type]
+                refusal = problems.handle(request, Stopping(_UNANSWERED)).to_asgi_response(app=None, request=request)
+                await refusal(inner, receiving, sending)  # type: ignore[arg-type]
             finally:
                 # A probe every few seconds would drown the rest.
                 quiet = status == _OK and scope["path"] in _PROBED

@@ -75,7 +75,9 @@ def paths() -> Node:
                 "One line each (`LineResult`), in the order of the body, as they come: a line is sent when it and all "
                 "before it have ended. Between them the stream is silent, since there is nothing in NDJSON that could "
                 "be said; where something on the way breaks off silent connections, bound the silence with `wait`, and "
-                "go on with `after` and the number of the last line that came.",
+                "go on with `after` and the number of the last line that came. When the server stops or the batch is "
+                "deleted meanwhile, the connection breaks (with HTTP/1.1 the chunked body has no end), so that a part "
+                "does not look whole; go on with `after` in the same way.",
                 parameters=[batch_id, *parts.query_parameters(batches.Results)],
                 responses={200: _streamed()},
                 refusals=(404, 406, 422, 503),

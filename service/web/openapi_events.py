@@ -18,6 +18,7 @@ Server-sent events, each with an `id`, from how things stand now to the end:
 
 Silence is broken by a comment every 15 seconds. A client that was cut off goes on after `Last-Event-ID` where that is
 still known, else it is told anew how things stand. With the id of the event `summary` the answer is 204: that was all.
+A stream that ends without `summary` or `gone` is that of a server that stops: come back in the same way.
 """
 
 

@@ -93,7 +93,7 @@ async def test_trials_are_in_no_listing_of_summaries(store: Store, comparisons: 
     await add(comparisons)
     await store.add(summary("sum_1", of=None), [])
     assert [one.id for one in (await store.page("local", limit=10)).data] == ["sum_1"]
-    assert await store.unfinished() == (("local", "sum_1"),)
+    assert await store.unfinished() == (("local", "sum_1", 0),)
     assert await comparisons.unfinished() == (("local", "cmp_1"),)
 
 

@@ -123,7 +123,7 @@ async def test_what_an_older_version_left_is_worked_on_and_removed_like_any_othe
     made(path, revision)
     store = await Store.open(f"sqlite:///{path}", working=True)
     assert await store.documents("local", "left") == (Document(id="d1", text="Text."),)
-    assert await store.unfinished() == (("local", "left"),)
+    assert await store.unfinished() == (("local", "left", 0),)
     assert await store.start("local", "left", NOON)
     if revision >= "0002":
         assert await Memo(store, "local", "left").recall("k", 0) is not None

@@ -206,7 +206,7 @@ async def test_rows_of_a_process_that_was_killed_are_anybodys(path: Path) -> Non
         store = await Store.open(url(path), working=True)
         worker.send_signal(signal.SIGKILL)
         worker.wait(timeout=20)
-        assert await store.unfinished() == (("local", "begun"), ("local", "queued"))
+        assert await store.unfinished() == (("local", "begun", 1), ("local", "queued", 0))
         assert await store.start("local", "begun", NOON)
         found = await store.get("local", "begun")
         assert found is not None
@@ -228,7 +228,7 @@ async def test_rows_of_a_process_that_ends_are_anybodys(path: Path) -> None:
         worker.stdin.close()
         assert worker.wait(timeout=20) == 0
     store = await Store.open(url(path), working=True)
-    assert await store.unfinished() == (("local", "begun"), ("local", "queued"))
+    assert await store.unfinished() == (("local", "begun", 0), ("local", "queued", 0))
     found = await store.get("local", "begun")
     assert found is not None
     assert (found.status, found.tries) == ("queued", 0)
@@ -269,7 +269,7 @@ async def test_a_row_without_an_owner_is_anybodys(path: Path) -> None:
     store, working = await Store.open(url(path)), await Store.open(url(path), working=True)
     row = StoredSummary(tenant="local", id="a", status="queued", options=Options(), created_at=NOON)
     await store.add(row, [DOCUMENT])
-    assert await working.unfinished() == (("local", "a"),)
+    assert await working.unfinished() == (("local", "a", 0),)
     await store.close()
     await working.close()
 

@@ -727,7 +727,21 @@ async def test_the_unfinished_are_named_oldest_first_over_all_tenants(store: Sto
         await store.add(queued(f"s{number}", tenant=tenant, at=NOON - timedelta(seconds=number)), ())
     await store.start("a", "s3", NOON)
     await store.finish("b", "s2", status="failed", error=FAILURE, at=NOON)
-    assert await store.unfinished() == (("a", "s3"), ("a", "s1"), ("b", "s0"))
+    assert await store.unfinished() == (("a", "s3", 1), ("a", "s1", 0), ("b", "s0", 0))
+
+
+async def test_only_what_this_process_began_is_put_back(store: Store) -> None:
+    """The try of another one, which ended with it, still counts."""
+    await store.add(queued("s"), ())
+    await store.start("local", "s", NOON)
+    working = await Store.open(f"sqlite:///{store.path}", working=True)
+    assert not await working.put_back("local", "s")
+    assert await working.start("local", "s", NOON)
+    assert await working.put_back("local", "s")
+    found = await working.get("local", "s")
+    assert found is not None
+    assert (found.status, found.tries) == ("queued", 1)
+    await working.close()
 
 
 # --- tenants ---------------------------------------------------------------------------------------------------------

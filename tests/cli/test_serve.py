@@ -165,6 +165,16 @@ def test_a_port_that_is_taken_is_one_clear_line(own_folder: Path, precis: Precis
     assert "--port" in ran.stderr
 
 
+def test_what_computes_lets_others_have_their_turn_often(own_folder: Path, precis: Precis) -> None:
+    """Ten times as often as Python would: a request and a cancellation take dozens of turns beside long texts."""
+    before = sys.getswitchinterval()
+    try:
+        precis("--database-url", f"sqlite:///{own_folder.as_posix()}", "serve", "--port", str(free_port()))
+        assert sys.getswitchinterval() == pytest.approx(0.0005)
+    finally:
+        sys.setswitchinterval(before)
+
+
 def test_a_socket_that_listens_keeps_others_away() -> None:
     """From the moment there is one, a second server is refused, though the first has not begun to answer."""
     port = free_port()

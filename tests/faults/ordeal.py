@@ -15,9 +15,12 @@ from journals import Call, Coming, calls_in
 from judging import After, Kill, Report, Restart, judge
 from lives import QUEUES, Fail, Life, endpoint, free_port, life, settings
 
+from service.adapters.store import SUSPECT_TRIES
+
 CONCURRENCY = 8
 SLOTS = 12
 CHUNK_TOKENS = 256
+_TAKEN_UP = "SELECT status FROM summaries WHERE batch IS NULL OR tries >= ?"
 QUIET_S = 120.0
 """A server that finishes nothing for so long is stuck."""
 
@@ -114,7 +117,7 @@ async def _busy(caller: Caller, posts: Sequence[int]) -> AsyncIterator[asyncio.T
 
 
 def _unfinished(database: Path) -> int:
-    """Count the rows that are not finished, lines of batches aside.
+    """Count the rows that are not finished, lines of batches aside that are not suspect.
 
     In a copy: a connection of ours would repair what the kill has left.
     """
@@ -125,7 +128,7 @@ def _unfinished(database: Path) -> int:
             if path.exists():
                 shutil.copy(path, folder)
         with closing(sqlite3.connect(Path(folder) / database.name)) as connection:
-            rows = connection.execute("SELECT status FROM summaries WHERE batch IS NULL").fetchall()
+            rows = connection.execute(_TAKEN_UP, (SUSPECT_TRIES,)).fetchall()
             return sum(status not in FINISHED for (status,) in rows)
 
 

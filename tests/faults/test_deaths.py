@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
 from articles import article
-from journals import Coming
+from journals import Coming, calls_in
 from lives import Fail, Life, endpoint, free_port, life, local, settings
 
 from service.adapters.store.migrations import configured
@@ -228,3 +228,29 @@ def test_a_cancellation_that_died_is_made_at_the_next_start(folder: Path) -> Non
         assert (found["status"], found["result"]) == ("cancelled", None)
         assert coming.calls() == 1
     assert stored(folder, "SELECT state FROM attempts") == [("sent",)]
+
+
+# --- comparisons -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fail", [Fail("after_claim", 2), Fail("after_answer", 2), Fail("before_end", 3)])
+def test_a_comparison_that_died_midway_is_drawn_by_the_next(folder: Path, fail: Fail) -> None:
+    """With all of its trials; what was answered is not asked again, and each call made twice is explained."""
+    journal = folder.with_name("calls")
+    asked = {"documents": [{"text": article(number)} for number in (1, 2)], "prompts": ["news@1", "news@3"]}
+    with endpoint(journal, seed=1, faults=0.0) as at:
+        asking: dict[str, Any] = {"base_url": f"http://127.0.0.1:{at}/v1", "model": "m", "context_window": 16_000}
+        with serving(folder, fail, **asking) as (died, client):
+            with pytest.raises(httpx.TransportError):
+                client.post("/v1/comparisons", json=asked, headers={"Prefer": "wait=60"})
+            assert died.process.wait(60) == -9
+        ((made, status),) = stored(folder, "SELECT id, status FROM comparisons")
+        assert status == "running"
+        with serving(folder, **asking) as (_, client):
+            while not (found := client.get(f"/v1/comparisons/{made}").json())["finished_at"]:
+                assert found["status"] in ("queued", "running")
+    assert found["status"] == "succeeded"
+    assert [trial["failure"] for trial in found["result"]["trials"]] == [None] * 4
+    calls = calls_in(journal)
+    ((unanswered,),) = stored(folder, "SELECT count(*) FROM attempts WHERE state != 'answered'")
+    assert len(calls) - len({call.key for call in calls}) <= int(str(unanswered))

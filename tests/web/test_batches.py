@@ -5,16 +5,18 @@ import gzip
 import json
 import threading
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from litestar.exceptions import LitestarException
 from msgspec.structs import replace
 
 from service import bootstrap
+from service.core.errors import PrecisError
 from service.jobs import Jobs
 from service.settings import Settings
 
@@ -110,10 +112,27 @@ class Wire:
         async with asyncio.timeout(LONGEST_S):
             return await self._outbox.get()
 
+    async def broken_off(self) -> set[str]:
+        """Wait for the end of an answer that is broken off: the codes of what led to it."""
+        async with asyncio.timeout(LONGEST_S):
+            with pytest.raises(LitestarException) as broken:
+                await self.task
+        assert self._outbox.empty()
+        return {error.code for error in causes(broken.value) if isinstance(error, PrecisError)}
+
     async def body(self) -> bytes:
         """The next piece of its body."""
         found: bytes = (await self.receive())["body"]
         return found
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and all that led to it."""
+    if error is not None:
+        yield error
+        yield from causes(error.__cause__)
+        for member in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+            yield from causes(member)
 
 
 class Gate:
@@ -251,8 +270,8 @@ async def test_who_hangs_up_is_not_waited_for(serve: Serve) -> None:
         assert came_to(await results(client, batch)) == [(1, "held", "succeeded")]
 
 
-async def test_a_server_that_is_told_to_stop_lets_go_of_who_follows(serve: Serve) -> None:
-    """The stream ends in order, without waiting for the rest, and no further line is begun."""
+async def test_a_server_that_is_told_to_stop_breaks_results_off(serve: Serve) -> None:
+    """Without waiting for the rest, and without an end that would make it look whole; no further line is begun."""
     gate = Gate("held")
     async with serve(gate.open_jobs) as client:
         batch = await posted(client, "\n".join(map(line, ("a", "held", *map(str, range(30))))))
@@ -262,12 +281,24 @@ async def test_a_server_that_is_told_to_stop_lets_go_of_who_follows(serve: Serve
         assert json.loads(await wire.body())["custom_id"] == "a"
         assert gate.jobs is not None
         gate.jobs.leave()
-        assert await wire.receive() == {"type": "http.response.body", "body": b"", "more_body": False}
-        wire.hang_up()
-        await wire.task
+        assert await wire.broken_off() == {"stopping"}
         gate.opened.set()
     async with serve() as client:
         assert len(await results(client, batch)) == 32
+
+
+async def test_results_of_a_batch_that_is_deleted_are_broken_off(serve: Serve) -> None:
+    """They have no end, and who reads them takes them for no whole."""
+    gate = Gate("held")
+    async with serve(gate.open_jobs) as client:
+        batch = await posted(client, "\n".join(map(line, ("a", "held"))))
+        wire = Wire(client, "GET", f"/v1/batches/{batch['id']}/results", {})
+        wire.send(b"", more=False)
+        assert (await wire.receive())["status"] == 200
+        assert json.loads(await wire.body())["custom_id"] == "a"
+        assert (await client.delete(f"/v1/batches/{batch['id']}")).status_code == 204
+        assert await wire.broken_off() == {"not_found"}
+        gate.opened.set()
 
 
 async def test_a_head_of_results_waits_for_nothing(serve: Serve) -> None:

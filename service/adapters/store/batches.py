@@ -17,6 +17,7 @@ from service.adapters.store import keys
 from service.adapters.store.rows import (
     FOR_EVER,
     NO_TIME,
+    SUSPECT_TRIES,
     UNFINISHED,
     BatchPage,
     BatchStatus,
@@ -168,11 +169,11 @@ class BatchStore:
     # --- working -----------------------------------------------------------------------------------------------------
 
     async def queued(self, most: int, *, after: BatchPlace | None = None) -> Drawn:
-        """Lines that wait, a turn for each batch: those behind a place first, then again from the oldest.
+        """Lines that wait and are not suspect, a turn for each batch: behind a place first, then from the oldest.
 
         Lines of a batch come in the order of their ids, which is that of the body.
         """
-        free = self._store.free(summaries)
+        free = sa.and_(self._store.free(summaries), summaries.c.tries < SUSPECT_TRIES)
         async with self._store.reading() as connection:
             found = [] if after is None else await _with_queued(connection, most, free, _placed(after) < _PLACE)
             if len(found) < most:

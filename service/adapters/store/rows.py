@@ -17,6 +17,8 @@ from service.core.types import Conditions, Options, SummaryResult, Value
 Status = Literal["queued", "running", "waiting", "succeeded", "partial", "failed", "cancelling", "cancelled"]
 Outcome = Literal["succeeded", "partial", "failed", "cancelled"]
 UNFINISHED = ("queued", "running", "waiting", "cancelling")
+SUSPECT_TRIES = 2
+"""Whose work was under way at so many ends of a process may be what ended it."""
 FINISHED: frozenset[Status] = frozenset(get_args(Outcome))
 
 

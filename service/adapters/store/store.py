@@ -16,6 +16,7 @@ from service.adapters.store.database import Database
 from service.adapters.store.rows import (
     FOR_EVER,
     NO_TIME,
+    SUSPECT_TRIES,
     UNFINISHED,
     Failure,
     Keep,
@@ -126,11 +127,12 @@ class Store(Database):
         return None if row is None else read_summary(row)
 
     async def put_back(self, tenant: str, summary: str) -> bool:
-        """Leave a summary that is worked on for the next start; that is no try."""
+        """Leave a summary that this process works on for the next start; that is no try."""
         tries = sa.case((summaries.c.tries > 0, summaries.c.tries - 1), else_=0)
-        return await self._move(
-            tenant, summary, ("running", "waiting"), status="queued", owner=None, next_attempt_at=None, tries=tries
-        )
+        query = sa.update(summaries).where(*named(tenant, summary), summaries.c.status.in_(("running", "waiting")))
+        # one that another process had begun and this one had not yet keeps its try
+        query = query.where(summaries.c.owner == self.owner)
+        return await self._change(query.values(status="queued", owner=None, next_attempt_at=None, tries=tries))
 
     async def hold(self, tenant: str, summary: str, until: datetime) -> bool:
         """Mark a summary that is worked on as waiting for the endpoint."""
@@ -249,17 +251,20 @@ class Store(Database):
         data = rows[:limit]
         return Page(data=data, next_cursor=cursor_after(data[-1]) if len(rows) > limit else None)
 
-    async def unfinished(self) -> tuple[tuple[str, str], ...]:
-        """Name the unfinished summaries by tenant and id, oldest first.
+    async def unfinished(self) -> tuple[tuple[str, str, int], ...]:
+        """Name the unfinished summaries by tenant and id, with their tries, oldest first.
 
-        Those of other living processes are not among them; trials and lines of batches go with these.
+        Those of other living processes are not among them; trials and lines of batches go with these, but for lines
+        that are suspect.
         """
         # over all tenants: the one who asks is the service itself, which starts again what it had accepted
-        query = sa.select(summaries.c.tenant, summaries.c.id)
-        query = query.where(summaries.c.status.in_(UNFINISHED), *ALONE, self.free(summaries))
+        query = sa.select(summaries.c.tenant, summaries.c.id, summaries.c.tries)
+        suspect_line = sa.and_(summaries.c.batch.is_not(None), summaries.c.tries >= SUSPECT_TRIES)
+        query = query.where(summaries.c.status.in_(UNFINISHED), sa.or_(sa.and_(*ALONE), suspect_line))
+        query = query.where(self.free(summaries))
         query = query.order_by(summaries.c.created_at, summaries.c.id)
         async with self.reading() as connection:
-            return tuple((row.tenant, row.id) for row in await connection.execute(query))
+            return tuple((row.tenant, row.id, row.tries) for row in await connection.execute(query))
 
     async def _change(self, query: sa.Update) -> bool:
         async with self.writes() as connection:
