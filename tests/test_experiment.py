@@ -1,10 +1,12 @@
 """Versions over documents, run as summaries that are kept, drawn as a comparison; all of it from recordings."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -158,6 +160,51 @@ async def test_summaries_that_are_there_are_compared_without_a_call(tmp_path: Pa
         assert [await Memo(jobs.store, "local", one).attempts() for one in made] == before
         await experiments.delete("local", accepted.id)
         assert (await jobs.get("local", made[0])).result is not None
+
+
+async def test_a_comparison_that_ends_the_process_when_it_is_drawn_is_given_up(tmp_path: Path) -> None:
+    """After five times; its trials, which count their own, keep their results."""
+    async with opened(tmp_path) as (_, experiments):
+        accepted = await experiments.submit("local", sets(SEEDS[0]), ASKED)
+    async with opened(tmp_path) as (jobs, experiments):
+        store = ComparisonStore(jobs.store)
+        # as processes leave it that die over the drawing
+        assert [await store.try_to_draw("local", accepted.id) for _ in range(5)] == [1, 2, 3, 4, 5]
+        assert await experiments.resume() == 1
+        given_up = await experiments.wait("local", accepted.id, wait_s=LONGEST_S)
+        assert given_up.status == "failed"
+        assert given_up.error is not None
+        assert given_up.error.code == "abandoned"
+        assert "Work on this comparison was begun 5 times" in given_up.error.detail
+        for trial in await store.trials("local", accepted.id):
+            assert (await jobs.get("local", trial.summary_id)).status == "succeeded"
+
+
+async def test_a_stop_in_order_while_a_comparison_is_drawn_is_no_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is drawn at the next start, however often that happens."""
+    is_drawing, go_on = asyncio.Event(), threading.Event()
+
+    def held(*_: object) -> NoReturn:
+        loop.call_soon_threadsafe(is_drawing.set)
+        go_on.wait(LONGEST_S)
+        raise RuntimeError
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr("service.experiment.running.draw", held)
+    async with opened(tmp_path) as (_, experiments):
+        accepted = await experiments.submit("local", sets(SEEDS[0]), ASKED)
+        async with asyncio.timeout(LONGEST_S):
+            await is_drawing.wait()
+        assert (await experiments.get("local", accepted.id)).tries == 1
+        await experiments.close()
+        assert (await experiments.get("local", accepted.id)).tries == 0
+        go_on.set()
+    monkeypatch.undo()
+    async with opened(tmp_path) as (_, experiments):
+        await experiments.resume()
+        assert (await experiments.wait("local", accepted.id, wait_s=LONGEST_S)).status == "succeeded"
 
 
 async def test_a_deleted_comparison_takes_its_trials_with_it(tmp_path: Path) -> None:

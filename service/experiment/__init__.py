@@ -5,18 +5,14 @@ comparison is a row that names its trials; running it again pays for nothing twi
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Literal, Self
+from collections.abc import Sequence
+from typing import Self
 
-import structlog
 from msgspec.structs import replace
 
-from service import pipeline
 from service.adapters.store import (
     ComparisonPage,
     ComparisonStore,
-    Failure,
     Key,
     Status,
     StoredComparison,
@@ -26,17 +22,12 @@ from service.adapters.store import (
 )
 from service.core import catalogue, trials
 from service.core.comparison import (
-    Comparison,
     DocumentSet,
     Experiment,
     Progress,
-    Trial,
-    TrialFailure,
 )
 from service.core.errors import (
-    EndpointUnavailable,
     FieldError,
-    InternalError,
     InvalidRequest,
     NotFound,
     PrecisError,
@@ -45,12 +36,11 @@ from service.core.types import Document, RequestPlan
 from service.experiment.asked import Asked, check
 from service.experiment.asked import conditions as conditions_of
 from service.experiment.asked import versions as versions_of
-from service.experiment.drawing import check_references, check_sets, digest, draw
+from service.experiment.drawing import check_references, check_sets, digest
+from service.experiment.running import Runner
 from service.jobs import Jobs
 
 __all__ = ["Asked", "Experiments"]
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 class Experiments:
@@ -59,6 +49,7 @@ class Experiments:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
         self._store = ComparisonStore(jobs.store)
+        self._runner = Runner(jobs, self._store)
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
@@ -196,7 +187,7 @@ class Experiments:
     async def texts(self, comparison: StoredComparison) -> dict[str, str]:
         """The texts of a comparison by their SHA-256, as far as the summaries that hold them are there."""
         wanted = {digest for one in comparison.experiment.sets for digest in one.digests}
-        sources = await self._documents(comparison, await self._store.trials(comparison.tenant, comparison.id))
+        sources = await self._runner.documents(comparison, await self._store.trials(comparison.tenant, comparison.id))
         found = {digest(document): document.text for documents in sources.values() for document in documents}
         return {digest: text for digest, text in found.items() if digest in wanted}
 
@@ -263,129 +254,11 @@ class Experiments:
         self._begin(comparison.tenant, comparison.id)
         return comparison
 
-    # --- running -----------------------------------------------------------------------------------------------------
-
     def _begin(self, tenant: str, comparison: str) -> None:
         key = (tenant, comparison)
         if key not in self._tasks:
-            self._tasks[key] = asyncio.create_task(self._run(tenant, comparison), name=f"comparison {comparison}")
+            self._tasks[key] = asyncio.create_task(self._runner(tenant, comparison), name=f"comparison {comparison}")
             self._tasks[key].add_done_callback(lambda _: self._tasks.pop(key, None))
-
-    async def _run(self, tenant: str, comparison: str) -> None:
-        """Run what is missing and draw; whatever goes wrong ends in the row, if there is a row to write it to."""
-        try:
-            # where the store fails all is done again: what there is already is found, and nothing is paid for twice
-            await self._jobs.store.patiently(lambda: self._compare(tenant, comparison))
-        except PrecisError as error:
-            await self._fail(tenant, comparison, error)
-        except Exception:
-            log.exception("comparison_crashed", comparison=comparison)
-            detail = "A fault of the service, not of the request; the log names it under this comparison's id."
-            await self._fail(tenant, comparison, InternalError(detail))
-
-    async def _compare(self, tenant: str, comparison: str) -> None:
-        if not await self._store.start(tenant, comparison, self._jobs.now()):
-            return
-        stored = await self.get(tenant, comparison)
-        planned = await self._store.trials(tenant, comparison)
-        if stored.experiment.prompts:
-            await self._run_trials(tenant, planned)
-        drawn = await self._draw(stored, planned)
-        failed = [trial for trial in drawn.trials if trial.result is None]
-        if len(failed) == len(drawn.trials):
-            why = failed[0].failure
-            raise EndpointUnavailable(
-                f"None of the {len(failed)} trials has a result, so there is nothing to compare. The first: "
-                f"{why.title + '. ' + why.detail if why else 'its summary is gone'}"
-            )
-        status: Literal["succeeded", "partial"] = "partial" if failed else "succeeded"
-        await self._store.finish(
-            tenant, comparison, status=status, result=drawn, at=self._jobs.now(), keep=self._jobs.keep
-        )
-        log.info("comparison_drawn", comparison=comparison, trials=len(drawn.trials), failed=len(failed))
-
-    async def _run_trials(self, tenant: str, planned: Sequence[StoredTrial]) -> None:
-        """Document sets side by side; within one, trial after trial, as an endpoint's prefix cache serves the next."""
-        by_set: dict[str, list[StoredTrial]] = {}
-        for trial in planned:
-            by_set.setdefault(trial.set, []).append(trial)
-        places = asyncio.Semaphore(self._jobs.concurrency)
-
-        async def one_set(own: Sequence[StoredTrial]) -> None:
-            async with places:
-                for trial in own:
-                    # one that was deleted meanwhile is a failed trial, and no reason to leave the others
-                    with suppress(NotFound):
-                        await self._jobs.work(tenant, trial.summary_id)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for own in by_set.values():
-                    group.create_task(one_set(own))
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-
-    async def _draw(self, stored: StoredComparison, planned: Sequence[StoredTrial]) -> Comparison:
-        found = [
-            await self._trial(stored.tenant, number, trial, stored.experiment)
-            for number, trial in enumerate(planned, 1)
-        ]
-        documents = await self._documents(stored, planned)
-        return await asyncio.to_thread(self._drawn, stored.experiment, found, documents)
-
-    def _drawn(
-        self, experiment: Experiment, found: Sequence[Trial], documents: Mapping[str, Sequence[Document]]
-    ) -> Comparison:
-        sources = pipeline.read([one for some in documents.values() for one in some], self._jobs.tools)
-        return draw(experiment, found, sources, self._jobs.catalogue)
-
-    async def _trial(self, tenant: str, number: int, trial: StoredTrial, experiment: Experiment) -> Trial:
-        """The trial with what its summary has come to; one that is not finished or gone is a failure, and says so."""
-        made = Trial(
-            id=f"t{number}",
-            set=trial.set,
-            version=trial.version,
-            repetition=trial.repetition,
-            result=None,
-            summary=trial.summary_id,
-        )
-        try:
-            stored = await self._jobs.get(tenant, trial.summary_id)
-        except NotFound as error:
-            return replace(
-                made, failure=TrialFailure(code=error.code, title="The summary is gone", detail=error.detail)
-            )
-        if stored.result is not None:
-            # only what was run here was timed here: a summary that was there may have waited for anything
-            ran = bool(experiment.prompts) and stored.started_at is not None and stored.finished_at is not None
-            wall_s = (stored.finished_at - stored.started_at).total_seconds() if ran else None  # type: ignore[operator]
-            return replace(made, result=stored.result, wall_s=wall_s)
-        if stored.error is not None:
-            said = stored.error
-            return replace(made, failure=TrialFailure(code=said.code, title=said.title, detail=said.detail))
-        detail = f"Its summary is {stored.status}."
-        return replace(made, failure=TrialFailure(code="unfinished", title="The trial has no result", detail=detail))
-
-    async def _documents(
-        self, stored: StoredComparison, planned: Sequence[StoredTrial]
-    ) -> dict[str, tuple[Document, ...]]:
-        """The documents of each set, from the first of its summaries that is still there."""
-        found: dict[str, tuple[Document, ...]] = {}
-        for trial in planned:
-            if trial.set not in found:
-                documents = await self._jobs.store.documents(stored.tenant, trial.summary_id)
-                if documents:
-                    found[trial.set] = documents
-        return found
-
-    async def _fail(self, tenant: str, comparison: str, error: PrecisError) -> None:
-        failure = Failure(code=error.code, status=error.status, title=error.title, detail=error.detail)
-        await self._jobs.store.patiently(
-            lambda: self._store.finish(
-                tenant, comparison, status="failed", error=failure, at=self._jobs.now(), keep=self._jobs.keep
-            )
-        )
-        log.warning("comparison_failed", comparison=comparison, code=error.code)
 
 
 def _of_set(error: PrecisError, position: int, *, alone: bool) -> PrecisError:

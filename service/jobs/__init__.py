@@ -38,7 +38,7 @@ from service.core.errors import (
 )
 from service.core.types import CompletionRequest, Conditions, Document, Options, RequestPlan
 from service.jobs.events import Events
-from service.jobs.running import Runner
+from service.jobs.running import MOST_TRIES, Runner, abandoned
 from service.jobs.waiting import Waiting
 
 log = structlog.stdlib.get_logger(__name__)
@@ -49,7 +49,7 @@ AS_CONFIGURED = Conditions()
 NO_PROMPTS = Catalogue()
 _DRAWN = 8
 """Lines of batches that are drawn at once at least; so many may be before one of a batch that has just come."""
-__all__ = ["AS_CONFIGURED", "FINISHED", "TENANT", "Jobs", "check_count"]
+__all__ = ["AS_CONFIGURED", "FINISHED", "MOST_TRIES", "TENANT", "Jobs", "abandoned", "check_count"]
 
 
 class Jobs:

@@ -34,6 +34,14 @@ MOST_TRIES = 5
 log = structlog.stdlib.get_logger(__name__)
 
 
+def abandoned(what: str) -> Abandoned:
+    """Why something is given up, such as a summary."""
+    return Abandoned(
+        f"Work on this {what} was begun {MOST_TRIES} times, and the process ended each time before it did. See its log "
+        "for why; then ask anew."
+    )
+
+
 class Runner:
     """Works on summaries; called as a function with one.
 
@@ -122,10 +130,7 @@ class Runner:
 
     async def _summarise(self, job: Job, stored: StoredSummary, watcher: "Watcher") -> None:
         if stored.tries > MOST_TRIES:
-            raise Abandoned(
-                f"Work on this summary was begun {MOST_TRIES} times, and the process ended each time before it did. "
-                "See its log for why; then ask anew."
-            )
+            raise abandoned("summary")
         documents = await self._store.patiently(lambda: self._store.documents(job.tenant, job.id))
         result = await self._result(stored, documents, watcher)
         if result.gaps and stored.conditions.strict:

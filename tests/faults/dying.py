@@ -40,6 +40,7 @@ POINTS = {
     "after_answer": Point("INSERT INTO completions", "after"),
     "before_end": Point("UPDATE summaries SET ", "before", "succeeded"),
     "after_end": Point("UPDATE summaries SET ", "after", "succeeded"),
+    "after_try_to_draw": Point("UPDATE comparisons SET tries", "after"),
     "within_migration": Point("^\\s*(CREATE|ALTER|DROP) ", "within"),
     "before_migrated": Point("UPDATE alembic_version ", "before"),
     "after_migrated": Point("UPDATE alembic_version ", "after"),

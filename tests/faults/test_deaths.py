@@ -233,7 +233,9 @@ def test_a_cancellation_that_died_is_made_at_the_next_start(folder: Path) -> Non
 # --- comparisons -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fail", [Fail("after_claim", 2), Fail("after_answer", 2), Fail("before_end", 3)])
+@pytest.mark.parametrize(
+    "fail", [Fail("after_claim", 2), Fail("after_answer", 2), Fail("before_end", 3), Fail("after_try_to_draw", 1)]
+)
 def test_a_comparison_that_died_midway_is_drawn_by_the_next(folder: Path, fail: Fail) -> None:
     """With all of its trials; what was answered is not asked again, and each call made twice is explained."""
     journal = folder.with_name("calls")
@@ -250,6 +252,7 @@ def test_a_comparison_that_died_midway_is_drawn_by_the_next(folder: Path, fail: 
             while not (found := client.get(f"/v1/comparisons/{made}").json())["finished_at"]:
                 assert found["status"] in ("queued", "running")
     assert found["status"] == "succeeded"
+    assert stored(folder, "SELECT tries FROM comparisons") == [(1 + (fail.point == "after_try_to_draw"),)]
     assert [trial["failure"] for trial in found["result"]["trials"]] == [None] * 4
     calls = calls_in(journal)
     ((unanswered,),) = stored(folder, "SELECT count(*) FROM attempts WHERE state != 'answered'")

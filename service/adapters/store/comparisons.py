@@ -115,6 +115,19 @@ class ComparisonStore:
         async with self._store.writes() as connection:
             return (await connection.execute(query)).rowcount == 1
 
+    async def try_to_draw(self, tenant: str, comparison: str) -> int:
+        """Note that a comparison is about to be drawn; returns how often, those not counted that were taken back."""
+        query = self._unfinished(tenant, comparison).values(tries=comparisons.c.tries + 1)
+        async with self._store.writes() as connection:
+            tries = (await connection.execute(query.returning(comparisons.c.tries))).scalar_one_or_none()
+        return tries or 0
+
+    async def take_back_try(self, tenant: str, comparison: str) -> None:
+        """Count the last one no more: it was broken off in order."""
+        query = self._unfinished(tenant, comparison).where(comparisons.c.tries > 0)
+        async with self._store.writes() as connection:
+            await connection.execute(query.values(tries=comparisons.c.tries - 1))
+
     async def finish(
         self,
         tenant: str,
