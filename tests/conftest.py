@@ -124,7 +124,8 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def precis(own_folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ran]]:
     """Runs the command line in this process, where it starts at once."""
     root = logging.getLogger()
-    level, handlers, interrupt = root.level, root.handlers[:], signal.getsignal(signal.SIGINT)
+    level, handlers = root.level, root.handlers[:]
+    told = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def run(*arguments: str | Path) -> Ran:
         capsys.readouterr()
@@ -137,7 +138,8 @@ def precis(own_folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Cal
     yield run
     root.setLevel(level)
     root.handlers[:] = handlers
-    signal.signal(signal.SIGINT, interrupt)
+    for number, handler in told.items():
+        signal.signal(number, handler)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 

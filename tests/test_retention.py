@@ -13,14 +13,14 @@ from troubles import LONGEST_S, Waits, gone
 from writing import SHORT
 
 from service import bootstrap
-from service.adapters.store import BatchStore, Keep, Store, StoredSummary
+from service.adapters.store import BatchStore, Keep, Removed, Store, StoredSummary
 from service.core.errors import StoreUnavailable
 from service.core.types import Conditions, Document, Options
 from service.experiment import Asked, Experiments
 from service.jobs import AS_CONFIGURED, Jobs
 from service.jobs.batches import Batches, Wanted
 from service.jobs.minding import beside, every
-from service.jobs.retention import hourly
+from service.jobs.retention import hourly, purge
 from service.settings import Settings
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -132,6 +132,26 @@ async def test_a_text_stays_while_its_summary_is_to_be_begun_anew(jobs: Jobs, sc
     left = await jobs.get("local", made.id)
     assert (left.status, left.tries, left.expires_at, left.purged_at) == ("queued", 0, None, None)
     assert texts(jobs) == [SHORT]
+
+
+async def test_what_a_server_has_taken_up_is_not_given_up_while_it_waits_its_turn(
+    jobs: Jobs, scripted: Scripted, tmp_path: Path
+) -> None:
+    """However old it is; and neither by that server nor by another process."""
+    beside = await Store.open(f"sqlite:///{tmp_path}/precis.db")
+    rows = [jobs.accepted("local", Options(), jobs.pinned(AS_CONFIGURED)) for _ in range(3 * jobs.concurrency)]
+    for row in rows:
+        # as a process leaves it that dies
+        await beside.add(row, [DOCUMENT])
+    scripted.holds = lambda _: True
+    assert await jobs.resume() == len(rows)
+    await scripted.held.wait()
+    for store in (jobs.store, beside):
+        assert await purge(store, jobs.keep, now=jobs.now() + 100 * DAY) == Removed()
+    scripted.opened.set()
+    for row in rows:
+        assert (await jobs.wait("local", row.id, wait_s=LONGEST_S)).status == "succeeded"
+    await beside.close()
 
 
 # --- again and again -------------------------------------------------------------------------------------------------

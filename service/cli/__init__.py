@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from service import __version__
+from service.cli import stopping
 from service.cli.prompts_commands import prompts_group
 from service.core.errors import BadSettings, PrecisError
 
@@ -164,6 +165,7 @@ def run_summarise(
     context: click.Context, /, record: str | None, replay: str | None, dev: bool, **arguments: object
 ) -> int:
     """Summarise FILEs (text, Markdown, HTML, PDF, DOCX; - is standard input)."""
+    stopping.end_at_once(lambda: stopping.INTERRUPTED)
     from service.cli import summarise as command
 
     mode = _endpoint_mode(record, replay)
@@ -171,7 +173,9 @@ def run_summarise(
     return command.run(loaded, command.Arguments(**arguments))  # type: ignore[arg-type]
 
 
-@precis.command("batch", epilog="Exit codes: 0 all done, 1 some lines failed or did not fit, 2 usage, 130 interrupted.")
+@precis.command(
+    "batch", epilog="Exit codes: 0 all done, 1 some lines failed or did not fit, 2 usage, 130 or 143 stopped."
+)
 @click.argument("source", metavar="IN.ndjson|FOLDER|-")
 @click.option(
     "-o",
@@ -198,6 +202,7 @@ def run_batch(context: click.Context, /, record: str | None, replay: str | None,
 
     It can be stopped and started again, and goes on where it was.
     """
+    stopping.end_at_once(lambda: stopping.GOES_ON.format("0 done, 0 failed"))
     from service.cli import batch as command
 
     mode = _endpoint_mode(record, replay)
@@ -257,6 +262,7 @@ def run_evaluate(summary: str, reference: str | None, as_json: bool) -> int:
 @click.pass_context
 def run_compare(context: click.Context, /, record: str | None, replay: str | None, dev: bool, **given: Any) -> int:
     """Compare prompt versions over FILEs, fact by fact."""
+    stopping.end_at_once(lambda: stopping.INTERRUPTED)
     from service.cli import compare as command
     from service.core.comparison import Rules
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NoReturn
 
 import click
 import msgspec
@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service import bootstrap, logs
 from service.adapters import extraction
-from service.cli import EXIT_FAILED, EXIT_INTERRUPTED, files
+from service.cli import EXIT_FAILED, exit_code, files, progress, stopping
 from service.cli.batch_output import Output
 from service.core.errors import InternalError, InvalidRequest, NotFound, PrecisError, StoreUnavailable
 from service.core.types import Conditions, Length, Options
@@ -76,6 +76,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """The input."""
 
+    name: str
     items: Callable[[], Iterator[Item]]
     """Reads it from its beginning."""
     total: Callable[[], int] | None
@@ -89,8 +90,9 @@ def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
     # what a line has come to stands in its result
     logs.configure(level="error" if quiet else settings.log_level, fmt=settings.log_format)
     files.check_folder(arguments.output)
-    source = _source(settings, arguments)
-    total = source.total() if source.total else None
+    with _readable_input(arguments.source):
+        source = _source(settings, arguments)
+        total = source.total() if source.total else None
     if total == 0:
         raise click.UsageError(f"{arguments.source}: there is nothing to do in it. {arguments.output} stays as it is.")
     with Output(arguments.output, again=arguments.again) as output, _bar(total, str(arguments.output)) as show:
@@ -118,31 +120,47 @@ class Batch:
 
     async def run(self) -> int:
         """Do what is not done yet, and write it; returns the exit code."""
-        entries: asyncio.Queue[Entry | None] = asyncio.Queue(_AHEAD * self._settings.concurrency)
-        async with bootstrap.open_jobs(self._settings) as jobs:
-            reading = asyncio.create_task(self._read(jobs, entries))
-            writing = asyncio.create_task(self._write(jobs, entries))
+        with stopping.cancelled(self._interrupted) as told:
             try:
-                done, _ = await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_EXCEPTION)
-                for task in done:
-                    task.result()
-            except BaseException as error:
-                await self._stop(jobs, reading, writing)
-                if not isinstance(error, asyncio.CancelledError):
+                async with bootstrap.open_jobs(self._settings) as jobs:
+                    await self._work(jobs)
+            except asyncio.CancelledError:
+                if told.code is None:
                     raise
-                # not by returning: a thread may wait for standard input, and would be waited for
-                self._output.close()
-                files.leave(EXIT_INTERRUPTED, f"precis: interrupted; {self._said()}. The same command goes on.")
+                self._leave(told.code, self._interrupted())
+            except PrecisError as error:
+                if self._source.total is not None:
+                    raise
+                self._leave(exit_code(error), f"precis: {error.detail}")
         if self._done == 0:
-            raise click.UsageError("There was nothing to do in standard input. The results stay as they were.")
+            raise click.UsageError(f"There was nothing to do in {self._source.name}. The results stay as they were.")
         self._output.finish()
         files.tell(self._said())
         return EXIT_FAILED if self._failed else 0
 
+    def _leave(self, code: int, message: str) -> NoReturn:
+        """End the process: a thread may wait for more input, and would be waited for."""
+        with suppress(StoreUnavailable):
+            self._output.close()
+        progress.clear()
+        stopping.leave(code, message)
+
+    async def _work(self, jobs: Jobs) -> None:
+        entries: asyncio.Queue[Entry | None] = asyncio.Queue(_AHEAD * self._settings.concurrency)
+        reading = asyncio.create_task(self._read(jobs, entries))
+        writing = asyncio.create_task(self._write(jobs, entries))
+        try:
+            done, _ = await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        except BaseException:
+            await self._stop(jobs, reading, writing)
+            raise
+
     async def _read(self, jobs: Jobs, entries: "asyncio.Queue[Entry | None]") -> None:
         """Have everything done that is not, in order, a few ahead of what is written."""
         items = self._source.items()
-        while (item := await asyncio.to_thread(next, items, None)) is not None:
+        while (item := await asyncio.to_thread(self._next, items)) is not None:
             before = self._output.take(item.line, item.sha256)
             if before is None:
                 entry = await self._begun(jobs, item)
@@ -153,6 +171,10 @@ class Batch:
                 self._output.edited = None
             await entries.put(entry)
         await entries.put(None)
+
+    def _next(self, items: Iterator[Item]) -> Item | None:
+        with _readable_input(self._source.name):
+            return next(items, None)
 
     async def _begun(self, jobs: Jobs, item: Item) -> Entry:
         wanted = await asyncio.to_thread(item.read)
@@ -208,6 +230,10 @@ class Batch:
             for summary in reversed(self._under_way):
                 await jobs.cancel(TENANT, summary)
 
+    def _interrupted(self) -> str:
+        progress.clear()
+        return stopping.GOES_ON.format(self._said())
+
     def _said(self) -> str:
         before = f" ({self._before} of them before)" if self._before else ""
         return f"{self._done} done{before}, {self._failed} failed"
@@ -221,21 +247,36 @@ def _source(settings: Settings, arguments: Arguments) -> Source:
     limits = bodies.limits(settings)
     if arguments.source == files.STDIN:
         _check_bare(arguments)
-        return Source(items=lambda: _of_stream(sys.stdin.buffer, limits), total=None)
+        return Source(name="standard input", items=lambda: _of_stream(sys.stdin.buffer, limits), total=None)
     path = Path(arguments.source)
     if path.is_dir():
         return Source(
+            name=arguments.source,
             items=partial(_of_folder, path, arguments, limits),
             total=lambda: sum(1 for _ in _readable(path, arguments.output)),
         )
     _check_bare(arguments)
     if arguments.output.exists() and path.exists() and path.samefile(arguments.output):
         raise click.UsageError(f"{path} is both the input and the output. Name another file for the results.")
+    stream = path.open("rb")
+    if not path.is_file():
+        # a pipe: whoever counts its lines has read them
+        return Source(name=arguments.source, items=lambda: _of_stream(stream, limits), total=None)
+    stream.close()
+    return Source(
+        name=arguments.source, items=partial(_of_file, path, limits), total=partial(_count, path, limits.max_bytes)
+    )
+
+
+@contextmanager
+def _readable_input(name: str) -> Iterator[None]:
+    """Say what is wrong with the input; raises a usage error."""
     try:
-        path.open("rb").close()
+        yield
     except OSError as error:
-        raise click.UsageError(f"{path}: {error.strerror or error}.") from None
-    return Source(items=partial(_of_file, path, limits), total=partial(_count, path, limits.max_bytes))
+        raise click.UsageError(
+            f"{error.filename or name}: {error.strerror or error}. Start again when it can be read; what is done stays."
+        ) from None
 
 
 def _check_bare(arguments: Arguments) -> None:
@@ -299,12 +340,17 @@ def _of_folder(folder: Path, arguments: Arguments, limits: bodies.Limits) -> Ite
 def _readable(folder: Path, output: Path) -> Iterator[Path]:
     """The files that can be read, but for the one that is written."""
     own = output.resolve()
-    for where, folders, names in os.walk(folder):
+    for where, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(where, name)
             if not name.startswith(".") and extraction.media_type_of(name) and path.resolve() != own:
                 yield path
+
+
+def _raise(error: OSError) -> NoReturn:
+    """A folder that cannot be read is not an empty one."""
+    raise error
 
 
 def _digest(path: Path, name: str, how: bytes) -> str:
@@ -323,7 +369,7 @@ def _digest(path: Path, name: str, how: bytes) -> str:
 def _bar(total: int | None, name: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal; elsewhere a line at the start, beside the one at the end."""
     if not sys.stderr.isatty():
-        files.tell(f"{name}: {'lines of standard input' if total is None else f'{total} lines'} ...")
+        files.tell(f"{name}: {'lines as they come' if total is None else f'{total} lines'} ...")
         yield lambda _done, _failed: None
         return
     columns = (
@@ -333,6 +379,7 @@ def _bar(total: int | None, name: str) -> Iterator[Callable[[int, int], None]]:
         TextColumn("{task.fields[failed]} failed"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(name, total=total, failed=0)
-        yield lambda done, failed: progress.update(task, completed=done, failed=failed)
+    bar = Progress(*columns, console=Console(stderr=True))
+    with progress.standing(bar):
+        task = bar.add_task(name, total=total, failed=0)
+        yield lambda done, failed: bar.update(task, completed=done, failed=failed)

@@ -7,6 +7,7 @@ line, where it still fits. At any moment at which the process may die, the two f
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO, Self
@@ -78,22 +79,31 @@ class Output:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        # what went wrong before says more
+        with suppress(*() if kind is None else (StoreUnavailable,)):
+            self.close()
 
     def close(self) -> None:
-        """Bring what was written to the disk, and let go of the files."""
+        """Bring what was written to the disk, and let go of the files; raises StoreUnavailable."""
         if self._old is not None and self._old is not self._file:
             self._old.close()
         if not self._file.closed:
-            self._sync()
-            self._file.close()
+            with _errors(self._path), self._file:
+                self._sync()
 
     def take(self, line: int, sha256: str) -> Written | None:
         """The result of a line that an earlier run has written; None where it is to be made.
 
         To be asked for every line, in order. One that stands in its place already has no `raw`.
+
+        Raises:
+            StoreUnavailable: what no longer fits cannot be set aside.
         """
+        with _errors(self._path):
+            return self._take(line, sha256)
+
+    def _take(self, line: int, sha256: str) -> Written | None:
         if self._old is self._file:
             found = self._next
             if found is not None and self._fits(found, line, sha256):
@@ -113,28 +123,36 @@ class Output:
         """Add a result.
 
         Raises:
-            StoreUnavailable: it cannot be written.
+            StoreUnavailable: it cannot be written, or the file is not where it was.
         """
-        try:
+        with _errors(self._path):
+            self._check_place()
             self._file.write(raw)
             self._file.flush()
             if monotonic() - self._synced_at > _SYNC_S:
                 self._sync()
-        except OSError as error:
-            raise StoreUnavailable(
-                f"{self._path} could not be written: {error.strerror or error}. What is in it counts; start again when "
-                "it can."
-            ) from error
 
     def finish(self) -> None:
-        """Every line has its result; what an earlier run had beyond them goes."""
-        if self._old is self._file:
-            self._set_aside(keep=False)
-        self._sync()
-        if self._old is not None:
-            self._old.close()
-            self._old = None
-        self._beside.unlink(missing_ok=True)
+        """Every line has its result; what an earlier run had beyond them goes. Raises as `write` does."""
+        with _errors(self._path):
+            if self._old is self._file:
+                self._set_aside(keep=False)
+            self._sync()
+            self._check_place()
+            if self._old is not None:
+                self._old.close()
+                self._old = None
+            self._beside.unlink(missing_ok=True)
+
+    def _check_place(self) -> None:
+        """See that what is written can be found under its name."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(self._path.stat(), os.fstat(self._file.fileno())):
+                return
+        raise StoreUnavailable(
+            f"{self._path} was moved or deleted while it was written, and what was written went with it. Start again, "
+            "and leave the file where it is: what is not in it is done anew, and nothing is paid twice."
+        )
 
     def _fits(self, found: Written, line: int, sha256: str) -> bool:
         record = found.record
@@ -185,6 +203,18 @@ class Output:
         self._synced_at = monotonic()
 
 
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    """Say what is wrong with the file, or with the one beside it; raises StoreUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{error.filename or path} could not be written: {error.strerror or error}. What is in {path} counts; "
+            "start again when it can."
+        ) from error
+
+
 def _opened(path: Path) -> BinaryIO:
     """The file, new or as it is; raises a usage error where it cannot be, or is something else."""
     try:
@@ -199,9 +229,14 @@ def _opened(path: Path) -> BinaryIO:
     if os.name == "posix":
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             file.close()
             raise click.UsageError(f"{path} is being written by another process. Let it end, or end it.") from None
+        except OSError as error:
+            file.close()
+            raise click.UsageError(
+                f"{path} cannot be locked against other processes: {error.strerror or error}. Write it to a local disk."
+            ) from None
     return file
 
 

@@ -1,7 +1,6 @@
 """`precis compare`: prompt versions over files, or summaries that are there, compared fact by fact; and a gate."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service import bootstrap, logs, pipeline
 from service.adapters.store import StoredComparison
-from service.cli import EXIT_ENDPOINT, EXIT_FAILED, EXIT_INTERRUPTED, exit_code_of, files
+from service.cli import EXIT_ENDPOINT, EXIT_FAILED, exit_code_of, files, progress, stopping
 from service.cli.evaluate import reference_of
 from service.core import trials
 from service.core.comparison import COMPARISON_VERSION, Comparison, Experiment, Outcome, Rules, Trial
@@ -67,7 +66,7 @@ def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
         files.check_folder(output)
     _check(arguments)
     references = tuple(_references(arguments.references))
-    signal.signal(signal.SIGINT, lambda *_: files.leave(EXIT_INTERRUPTED, "precis: interrupted"))
+    stopping.end_at_once(progress.interrupted)
     # each is d1 of a set of its own
     read = files.documents(arguments.files, settings.max_characters) if arguments.files else ()
     documents = [msgspec.structs.replace(document, id="d1") for document in read]
@@ -209,9 +208,10 @@ def _bar(total: int, comparison: str) -> Iterator[Callable[[int], None]]:
         files.tell(f"{comparison}: done")
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(f"{comparison}: trials", total=total)
-        yield lambda done: progress.update(task, completed=done)
+    bar = Progress(*columns, console=Console(stderr=True))
+    with progress.standing(bar):
+        task = bar.add_task(f"{comparison}: trials", total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 # --- without a call --------------------------------------------------------------------------------------------------

@@ -1,11 +1,10 @@
 """Files that commands read and write: documents, summaries in JSON, and what they print beside them."""
 
-import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import click
 import msgspec
@@ -174,7 +173,11 @@ def impatient(loaded: Loaded[Settings]) -> Settings:
 
 def check_folder(output: Path) -> None:
     """Refuse a file in a folder that is not there, before any work is done; raises a usage error."""
-    if not output.parent.is_dir():
+    try:
+        is_there = output.parent.is_dir()
+    except OSError as error:
+        raise click.UsageError(f"{output} cannot be written: {error.strerror or error}.") from None
+    if not is_there:
         raise click.UsageError(f"{output} cannot be written: there is no folder {output.parent}.")
 
 
@@ -190,11 +193,3 @@ def save(output: Path, text: str) -> None:
 def tell(line: str) -> None:
     """Say something beside the output."""
     click.echo(line, err=True)
-
-
-def leave(code: int, message: str) -> NoReturn:
-    """End the process at once."""
-    # a thread that reads standard input or works on a long text cannot be interrupted, and would be waited for
-    tell(message)
-    sys.stdout.flush()
-    os._exit(code)

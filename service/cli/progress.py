@@ -2,20 +2,21 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from service.adapters.store import StoredSummary
+from service.cli import stopping
 from service.jobs import Jobs
 from service.jobs.events import Event, Follower
 
 _TICK_S = 0.2
 """Between two looks at the clock, where nothing happens."""
 _shown: list[Progress] = []
-"""The line that stands on the terminal, for whoever ends the process."""
+"""What stands on the terminal, for whoever ends the process."""
 
 
 @asynccontextmanager
@@ -41,8 +42,7 @@ async def shown(jobs: Jobs, summary: StoredSummary, at: str = "") -> AsyncIterat
     )
     # without a thread of its own, so that Ctrl-C finds nobody in the middle of a line
     bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
-    with bar:
-        _shown.append(bar)
+    with standing(bar):
         task = bar.add_task(at, total=None, said="")
         following = asyncio.create_task(_follow(follower, bar, task, at))
         try:
@@ -51,14 +51,30 @@ async def shown(jobs: Jobs, summary: StoredSummary, at: str = "") -> AsyncIterat
             following.cancel()
             with suppress(asyncio.CancelledError):
                 await following
+
+
+@contextmanager
+def standing(bar: Progress) -> Iterator[None]:
+    """Have a bar stand on the terminal, which `clear` ends as well."""
+    with bar:
+        _shown.append(bar)
+        try:
+            yield
+        finally:
             _shown.remove(bar)
 
 
 def clear() -> None:
-    """Take the line off the terminal, and give the cursor back, before the process ends in the middle of it."""
+    """End what stands on the terminal, and give the cursor back, before the process ends in the middle of it."""
     for bar in _shown:
         bar.stop()
     sys.stderr.flush()
+
+
+def interrupted() -> str:
+    """What is said when the process is told to end, once nothing stands on the terminal."""
+    clear()
+    return stopping.INTERRUPTED
 
 
 async def _follow(follower: Follower, bar: Progress, task: TaskID, at: str) -> None:

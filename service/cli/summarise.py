@@ -1,7 +1,6 @@
 """`precis summarise`: files in, summaries out, through the same jobs and store as the server."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import Sequence
 from io import StringIO
@@ -15,7 +14,7 @@ from rich.console import Console
 
 from service import bootstrap, logs
 from service.adapters.store import StoredSummary
-from service.cli import EXIT_ENDPOINT, EXIT_INTERRUPTED, EXIT_TIME, exit_code, exit_code_of, files, progress
+from service.cli import EXIT_ENDPOINT, EXIT_TIME, exit_code, exit_code_of, files, progress, stopping
 from service.core.errors import PrecisError
 from service.core.types import Conditions, Document, Length, Options
 from service.jobs import FINISHED, TENANT, Jobs
@@ -73,13 +72,8 @@ def run(loaded: Loaded[Settings], arguments: Arguments) -> int:
     form = _form(arguments)
     if arguments.output:
         files.check_folder(arguments.output)
-    signal.signal(signal.SIGINT, _interrupted)
+    stopping.end_at_once(progress.interrupted)
     return asyncio.run(_run(settings, arguments, form))
-
-
-def _interrupted(*_: object) -> None:
-    progress.clear()
-    files.leave(EXIT_INTERRUPTED, "precis: interrupted")
 
 
 async def _run(settings: Settings, arguments: Arguments, form: Form) -> int:
@@ -109,7 +103,7 @@ async def _run(settings: Settings, arguments: Arguments, form: Form) -> int:
         if made:
             _write(made, arguments, form)
         if any(one.summary.status not in FINISHED for one in made):
-            files.leave(worst, "precis: gave up waiting; `precis serve` finishes what is begun when it starts")
+            stopping.leave(worst, "precis: gave up waiting; `precis serve` finishes what is begun when it starts")
     return worst
 
 

@@ -322,7 +322,7 @@ class Stopping(PrecisError):
 
 
 class Abandoned(PrecisError):
-    """Work on it was begun again and again, and never ended: the process died each time."""
+    """Work on it never ended: the process died each time that it was begun, or no other took it up."""
 
     code = "abandoned"
     status = 500

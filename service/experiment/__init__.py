@@ -207,6 +207,7 @@ class Experiments:
 
     async def resume(self) -> int:
         """Start on every unfinished comparison in the store; returns how many."""
+        await self._store.adopt()
         unfinished = await self._store.unfinished()
         for tenant, comparison in unfinished:
             self._begin(tenant, comparison)

@@ -263,10 +263,12 @@ class Jobs:
 
     async def resume(self) -> int:
         """Line up every unfinished summary in the store; returns how many. Trials go with their comparisons."""
+        await self._lines.put_back()
+        # what waits its turn here is no less this process's than what is begun: nobody else gives it up
+        await self.store.adopt()
         unfinished = await self.store.unfinished()
         for tenant, summary, tries in unfinished:
             self._begin(tenant, summary, tries=tries)
-        await self._lines.put_back()
         self._queue.more()
         return len(unfinished)
 
@@ -325,7 +327,7 @@ class Jobs:
             return []
         drawn = await self._lines.queued(most, after=self._turn)
         if len(drawn.lines) < most:
-            await self._lines.settle(self.now(), self.expiry())
+            await self._lines.settle(self.now(), self.keep)
         self._turn = drawn.place
         return [Job(tenant=tenant, id=summary) for tenant, summary in drawn.lines]
 

@@ -211,7 +211,7 @@ class Batches:
         found = await self._store.get(tenant, batch)
         if found is not None and found.status == "running" and _is_done(found.counts):
             # the last line may have ended just now, or none have been accepted
-            await self._store.settle(self._jobs.now(), self._jobs.expiry())
+            await self._store.settle(self._jobs.now(), self._jobs.keep)
             found = await self._store.get(tenant, batch)
         if found is None:
             raise _no_batch(batch)

@@ -1,18 +1,20 @@
 """What is finished is kept for its time, and then removed: texts, then whole summaries, comparisons and batches.
 
+What a process left when it died, and no other has taken up for as long, is given up first.
+
 The server does it every hour, and `precis purge` by hand. The command line beside a server removes nothing by itself.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any, NoReturn
 
 import structlog
 from msgspec.structs import asdict, replace
 
-from service.adapters.store import Keep, Removed, Retention, Store
+from service.adapters.store import BatchStore, Keep, Removed, Retention, Store
 from service.jobs.minding import Sleep, every
 
 FIRST_S = 60.0
@@ -33,6 +35,8 @@ async def purge(store: Store, keep: Keep, *, now: datetime, sleep: Sleep = async
     began = perf_counter()
     retention = Retention(store)
     removed = Removed()
+    if keep.shortest is not None:
+        await _give_up(store, keep.shortest, keep, now=now, sleep=sleep)
     if keep.results is not None:
         before = now - keep.results
         while some := await retention.delete_summaries(before):
@@ -57,6 +61,14 @@ async def purge(store: Store, keep: Keep, *, now: datetime, sleep: Sleep = async
     await store.empty_log()
     log.info("purged", **asdict(removed), wall_ms=round((perf_counter() - began) * 1000, 1))
     return removed
+
+
+async def _give_up(store: Store, after: timedelta, keep: Keep, *, now: datetime, sleep: Sleep) -> None:
+    """End what nobody works on any more."""
+    retention = Retention(store)
+    while await retention.abandon(now - after, keep):
+        await sleep(PAUSE_S)
+    await BatchStore(store).settle(now, keep)
 
 
 def hourly(

@@ -262,7 +262,7 @@ async def test_no_query_of_batches_reads_a_table_row_by_row(store: Store, batche
         lambda: batches.lines("local", "a", after=0, most=10),
         lambda: batches.get("local", "a"),
         batches.put_back,
-        lambda: batches.settle(NOON, None),
+        lambda: batches.settle(NOON),
         lambda: batches.cancelling("local", "b"),
         lambda: batches.cancel_queued("local", "b", NOON),
         lambda: batches.working_on("local", "b"),
@@ -304,14 +304,14 @@ async def test_a_batch_is_finished_when_its_last_line_is(store: Store, batches: 
     ids = await made(batches, "b", 2)
     await made(batches, "empty", 0)
     await finished(store, ids[0])
-    assert await batches.settle(NOON, LATER) == 1
+    assert await batches.settle(NOON, Keep(results=LATER - NOON)) == 1
     one, empty = await batches.get("local", "b"), await batches.get("local", "empty")
     assert one is not None
     assert empty is not None
     assert (one.status, empty.status, empty.finished_at, empty.expires_at) == ("running", "finished", NOON, LATER)
     await finished(store, ids[1], status="failed")
-    assert await batches.settle(NOON, None) == 1
-    assert await batches.settle(LATER, LATER) == 0
+    assert await batches.settle(LATER) == 1
+    assert await batches.settle(LATER) == 0
     one = await batches.get("local", "b")
     assert one is not None
     assert (one.status, one.finished_at, one.expires_at) == ("finished", NOON, None)

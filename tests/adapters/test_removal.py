@@ -41,6 +41,7 @@ from service.jobs.retention import purge
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+NOTHING = Keep(texts=timedelta(0), results=timedelta(0))
 WEEK = Keep(texts=7 * DAY, results=30 * DAY)
 SENTINEL = "the-secret-sentence-of-a-document"
 FAILURE = Failure(code="internal_error", status=500, title="Internal error", detail="It broke.")
@@ -58,7 +59,15 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def store(path: Path) -> AsyncIterator[Store]:
-    """Open an empty store."""
+    """Open an empty store, as a process that works on its rows."""
+    opened = await Store.open(f"sqlite:///{path}", working=True)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def beside(store: Store, path: Path) -> AsyncIterator[Store]:
+    """Open the same store as a process that works on nothing, such as `precis purge`."""
     opened = await Store.open(f"sqlite:///{path}")
     yield opened
     await opened.close()
@@ -110,32 +119,43 @@ async def finished(
 
 
 async def compared(
-    store: Store, name: str, own: Sequence[str], *, others: Sequence[str] = (), at: datetime | None = NOON
+    store: Store,
+    name: str,
+    own: Sequence[str],
+    *,
+    others: Sequence[str] = (),
+    since: datetime = NOON,
+    at: datetime | None = NOON,
 ) -> None:
     """Store a comparison with summaries that were made for it and others that were there; unfinished without `at`."""
     comparisons = ComparisonStore(store)
     experiment = Experiment(sets=(DocumentSet(id="s1", name="one", digests=("0",)),), prompts=("news@1", "news@2"))
-    row = StoredComparison(tenant="local", id=name, status="queued", experiment=experiment, created_at=NOON)
+    row = StoredComparison(tenant="local", id=name, status="queued", experiment=experiment, created_at=since)
     run = [StoredTrial(set="s1", version="news@1", repetition=0, summary_id=one) for one in (*own, *others)]
-    await comparisons.add(row, run, [(asked(one, comparison=name), (said("d1"),)) for one in own])
+    made = [(asked(one, comparison=name, created_at=since), (said("d1"),)) for one in own]
+    await comparisons.add(row, run, made)
     for one in own:
         await store.finish("local", one, status="succeeded", at=at or NOON)
     if at is not None:
         assert await comparisons.finish("local", name, status="succeeded", at=at)
 
 
-async def batched(store: Store, name: str, own: Sequence[str], *, at: datetime | None = NOON) -> None:
+async def batched(
+    store: Store, name: str, own: Sequence[str], *, since: datetime = NOON, at: datetime | None = NOON
+) -> None:
     """Store a batch with its lines and one that did not fit; unfinished without `at`."""
     batches = BatchStore(store)
-    await batches.begin("local", name, NOON)
+    await batches.begin("local", name, since)
     lines = [StoredLine(line=number, custom_id=f"c{number}", summary=one) for number, one in enumerate(own, 1)]
     lines.append(StoredLine(line=len(own) + 1, custom_id=None))
-    await batches.extend("local", name, lines, [(asked(one, batch=name), (said("d1"),)) for one in own])
-    await batches.accept("local", name, len(lines), NOON)
+    await batches.extend(
+        "local", name, lines, [(asked(one, batch=name, created_at=since), (said("d1"),)) for one in own]
+    )
+    await batches.accept("local", name, len(lines), since)
     if at is not None:
         for one in own:
             await store.finish("local", one, status="succeeded", at=at)
-        await batches.settle(at, None)
+        await batches.settle(at)
 
 
 # --- texts -----------------------------------------------------------------------------------------------------------
@@ -185,15 +205,78 @@ async def test_texts_go_whatever_became_of_the_summary(store: Store, status: Out
 
 
 @pytest.mark.parametrize("status", UNFINISHED)
-async def test_what_is_not_finished_is_never_removed(store: Store, status: Status) -> None:
-    """However old it is, and whatever is set."""
+async def test_what_is_not_finished_is_never_removed(store: Store, beside: Store, status: Status) -> None:
+    """However old it is, and whatever is set, as long as the process lives whose it is; by that one or by another."""
     await store.add(asked("s", status=status), [said("d1")])
     await compared(store, "cmp_1", ["t1", "t2"], at=None)
     await batched(store, "bat_1", ["l1", "l2"], at=None)
-    nothing_kept = Keep(texts=timedelta(0), results=timedelta(0))
-    assert await purge(store, nothing_kept, now=NOON + 10_000 * DAY, sleep=at_once) == Removed()
+    await BatchStore(store).begin("local", "bat_2", NOON)
+    for purged in (store, beside):
+        assert await Retention(purged).due(NOTHING, NOON + 10_000 * DAY) == Removed()
+        assert await purge(purged, NOTHING, now=NOON + 10_000 * DAY, sleep=at_once) == Removed()
     for name in ("s", "t1", "t2", "l1", "l2"):
         assert await store.documents("local", name) == (said("d1"),)
+
+
+@pytest.mark.parametrize("status", UNFINISHED)
+async def test_what_a_process_left_goes_after_the_same_days(store: Store, beside: Store, status: Status) -> None:
+    """From when it was begun, or else accepted, as if it had ended then: its texts first, then the whole."""
+    ends = "cancelled" if status == "cancelling" else "failed"
+    await store.add(asked("queued", status=status), [said("d1")])
+    await store.add(asked("begun", status=status, started_at=NOON + DAY), [said("d1")])
+    await store.close()
+    early = NOON + 7 * DAY - timedelta(microseconds=1)
+    assert await purge(beside, WEEK, now=early, sleep=at_once) == Removed()
+    assert await purge(beside, WEEK, now=NOON + 7 * DAY, sleep=at_once) == Removed(texts=1)
+    found, begun = await beside.get("local", "queued"), await beside.get("local", "begun")
+    assert found is not None
+    assert begun is not None
+    assert (found.status, found.finished_at, found.expires_at) == (ends, NOON, NOON + 30 * DAY)
+    assert (found.error is None) == (status == "cancelling")
+    assert (begun.status, await beside.documents("local", "begun")) == (status, (said("d1"),))
+    assert await purge(beside, WEEK, now=NOON + 30 * DAY, sleep=at_once) == Removed(texts=1, summaries=1)
+    assert await purge(beside, WEEK, now=NOON + 31 * DAY, sleep=at_once) == Removed(summaries=1)
+
+
+async def test_comparisons_and_batches_that_were_left_go_as_well(store: Store, beside: Store, path: Path) -> None:
+    """With their trials and lines; what was half accepted or deleted, and is never seen, goes at once."""
+    batches = BatchStore(store)
+    await finished(store, "other", at=NOON)
+    await compared(store, "cmp_1", ["t1"], others=["other"], at=None)
+    for name in ("running", "cancelling", "deleting"):
+        await batched(store, name, [f"{name}1", f"{name}2"], at=None)
+        await store.finish("local", f"{name}1", status="succeeded", at=NOON + DAY)
+    await batches.cancelling("local", "cancelling")
+    await batches.deleting("local", "deleting")
+    await batches.begin("local", "accepting", NOON)
+    await store.close()
+    removed = await purge(beside, WEEK, now=NOON + 8 * DAY, sleep=at_once)
+    assert removed == Removed(texts=6, summaries=2, batches=2)
+    seen = [await BatchStore(beside).get("local", name) for name in ("running", "cancelling")]
+    assert [one and (one.status, one.finished_at) for one in seen] == [
+        ("finished", NOON + DAY),
+        ("cancelled", NOON + DAY),
+    ]
+    compared_to = await ComparisonStore(beside).get("local", "cmp_1")
+    assert compared_to is not None
+    assert compared_to.error is not None
+    assert (compared_to.status, compared_to.error.code) == ("failed", "abandoned")
+    await purge(beside, WEEK, now=NOON + 31 * DAY, sleep=at_once)
+    assert [rows(path, table) for table in ("summaries", "documents", "comparisons", "trials", "batches")] == [0] * 5
+
+
+async def test_who_takes_up_what_was_left_keeps_it(store: Store, path: Path, beside: Store) -> None:
+    """All of it is that process's from then on, and what waits its turn there is not given up."""
+    await store.add(asked("s"), [said("d1")])
+    await compared(store, "cmp_1", ["t1"], at=None)
+    await batched(store, "bat_1", ["l1"], at=None)
+    await store.close()
+    server = await Store.open(f"sqlite:///{path}", working=True)
+    await server.adopt()
+    await ComparisonStore(server).adopt()
+    assert await purge(beside, NOTHING, now=NOON + 10_000 * DAY, sleep=at_once) == Removed()
+    assert await server.start("local", "s", NOON)
+    await server.close()
 
 
 async def test_what_is_kept_for_ever_is_not_removed(store: Store) -> None:
@@ -370,29 +453,33 @@ async def test_a_transaction_that_takes_long_is_cut_short(store: Store, days: in
     assert times == [PIECE, PIECE, 1, 0]
 
 
-async def test_what_is_due_is_said_and_not_removed(store: Store, path: Path) -> None:
-    """A dry run counts what the next purge removes."""
+@pytest.mark.parametrize("keep", [WEEK, Keep(texts=7 * DAY), Keep(results=7 * DAY), Keep(texts=30 * DAY, results=DAY)])
+async def test_what_is_due_is_said_and_not_removed(store: Store, beside: Store, path: Path, keep: Keep) -> None:
+    """A dry run counts what the next purge removes, of what was finished and of what was left."""
     generator = random.Random(20260301)  # noqa: S311 - no secret
     old = [NOON - days * DAY for days in (0, 3, 8, 29, 31, 60)]
     for number in range(40):
-        at = generator.choice([*old, None])
+        at, since = generator.choice([*old, None, None]), generator.choice(old)
         match generator.choice(["summary", "comparison", "batch"]):
             case "summary" if at is None:
-                await store.add(asked(f"s{number}"), [said("d1")])
+                await store.add(asked(f"s{number}", created_at=since), [said("d1")])
             case "summary":
                 await finished(store, f"s{number}", at=at or NOON)
             case "comparison":
-                await compared(store, f"cmp_{number}", [f"t{number}a", f"t{number}b"], at=at)
+                await compared(store, f"cmp_{number}", [f"t{number}a", f"t{number}b"], since=since, at=at)
             case "batch":
-                await batched(store, f"bat_{number}", [f"l{number}a", f"l{number}b"], at=at)
-    due = await Retention(store).due(WEEK, NOON)
-    assert min(due.texts, due.summaries, due.comparisons, due.batches) > 0
-    before = rows(path, "summaries")
-    assert await Retention(store).due(WEEK, NOON) == due
-    assert rows(path, "summaries") == before
-    assert await purge(store, WEEK, now=NOON, sleep=at_once) == due
-    assert rows(path, "summaries") == before - due.summaries
-    assert await Retention(store).due(WEEK, NOON) == Removed()
+                await batched(store, f"bat_{number}", [f"l{number}a", f"l{number}b"], since=since, at=at)
+    for left in (False, True):
+        due = await Retention(beside).due(keep, NOON)
+        assert due != Removed()
+        before = rows(path, "summaries")
+        assert await Retention(beside).due(keep, NOON) == due
+        assert rows(path, "summaries") == before
+        assert await purge(beside, keep, now=NOON, sleep=at_once) == due
+        assert rows(path, "summaries") == before - due.summaries
+        assert await Retention(beside).due(keep, NOON) == Removed()
+        if not left:
+            await store.close()
 
 
 # --- when things expire ----------------------------------------------------------------------------------------------
@@ -540,7 +627,7 @@ async def test_no_byte_is_left_after_a_long_life(store: Store, path: Path) -> No
                 await store.delete("local", victim)
                 gone.append(which)
     await store.empty_log()
-    content = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    content = b"".join(file.read_bytes() for file in path.parent.iterdir() if file.is_file())
     assert gone
     assert [number for number in gone if f"sentence-{number:05}-".encode() in content] == []
 

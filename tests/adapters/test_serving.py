@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from service.adapters.store import (
+    FOR_EVER,
     BatchStore,
     ComparisonStore,
+    Retention,
     Store,
     StoredSummary,
     serving,
@@ -196,6 +198,7 @@ async def test_rows_of_a_living_process_are_left_to_it(path: Path) -> None:
         assert not await comparisons.finish("local", "cmp_1", status="failed", at=NOON)
         assert ((await batches.queued(10)).lines, await batches.left()) == ((), ())
         assert await batches.put_back() == 0
+        assert await Retention(store).abandon(NOON, FOR_EVER) == 0
         await store.close()
 
 
@@ -217,6 +220,8 @@ async def test_rows_of_a_process_that_was_killed_are_anybodys(path: Path) -> Non
         assert await batches.put_back() == 1
         assert (await batches.queued(10)).lines == (("local", "line1"), ("local", "line2"))
         assert await batches.left() == (("local", "bat_half", "accepting"),)
+        # what was begun just now is this process's
+        assert await Retention(store).abandon(NOON, FOR_EVER) == 3
         await store.close()
 
 

@@ -18,6 +18,7 @@ from service.cli import precis as command
 from service.core.errors import BadSettings, InvalidRequest, PrecisError, StoreUnavailable
 from service.web import shapes
 
+LONGEST_S = 60
 SCRIPT = Path(sysconfig.get_path("scripts")) / "precis"
 SEED = Path(__file__).parents[2] / "seeds" / "004_71949b67d0e150d2.txt"
 
@@ -153,10 +154,11 @@ def test_a_closed_pipe_is_no_traceback(own_folder: Path, arguments: list[str]) -
     assert "Exception ignored" not in ran.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to a child")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to a child")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("waits_for", ["standard input", "the summary"])
-def test_ctrl_c_ends_the_command_at_once(own_folder: Path, waits_for: str) -> None:
-    """130, one line and no traceback, also where a thread waits for input or works on a long text."""
+def test_a_signal_ends_the_command_at_once(own_folder: Path, waits_for: str, number: signal.Signals, code: int) -> None:
+    """One line and no traceback, also where a thread waits for input or works on a long text."""
     article = SEED.read_text(encoding="utf-8")
     (own_folder / "long.txt").write_text(f"{article}\n\n" * 1000, encoding="utf-8")
     name = "-" if waits_for == "standard input" else "long.txt"
@@ -165,10 +167,36 @@ def test_ctrl_c_ends_the_command_at_once(own_folder: Path, waits_for: str) -> No
     ) as running:
         assert running.stderr
         assert running.stderr.readline().endswith(" ...\n")
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=10)
-    assert running.returncode == 130
+        running.send_signal(number)
+        _, said = running.communicate(timeout=LONGEST_S)
+    assert running.returncode == code
     assert said == "precis: interrupted\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to a child")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("compare", "--summary", "pipe"), "precis: interrupted\n"),
+        (("batch", "pipe", "-o", "out.ndjson"), "interrupted; 0 done, 0 failed. The same command goes on.\n"),
+    ],
+)
+def test_a_signal_before_anything_is_done_says_the_same(
+    own_folder: Path, arguments: tuple[str, ...], says: str, number: signal.Signals, code: int
+) -> None:
+    """While the input is looked at: a message of one line, and no traceback."""
+    os.mkfifo("pipe")
+    with (
+        subprocess.Popen([SCRIPT, *arguments], stderr=subprocess.PIPE, text=True) as running,  # noqa: S603 - our own
+        # open once the other side is
+        Path("pipe").open("wb"),
+    ):
+        running.send_signal(number)
+        _, said = running.communicate(timeout=LONGEST_S)
+    assert running.returncode == code
+    assert said.endswith(says)
+    assert "Traceback" not in said
 
 
 def test_wait_bounds_how_long_a_summary_is_waited_for(precis_process: Precis, own_folder: Path) -> None:

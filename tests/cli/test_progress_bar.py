@@ -10,6 +10,7 @@ import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from peers import Asked, Reply, Server, failing
@@ -30,13 +31,16 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Terminal:
     """The command with its standard error on a terminal, and its standard output in a file."""
 
+    begins: ClassVar = ["summarise"]
+    ends: ClassVar = ["--json"]
+
     def __init__(self, folder: Path, server: Server | None, *arguments: str, **environ: str) -> None:
         self.output = folder / "out.json"
         ours, theirs = pty.openpty()
         named = {f"PRECIS_{name.upper()}": str(value) for name, value in (by_parts(server) if server else {}).items()}
         with self.output.open("w") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                [SCRIPT, "summarise", *arguments, "--json"],
+                [SCRIPT, *self.begins, *arguments, *self.ends],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=theirs,
@@ -73,6 +77,13 @@ class Terminal:
         return [line.strip() for line in re.split(r"[\r\n]+", _ESCAPES.sub("", self.raw)) if line.strip()]
 
 
+class BatchTerminal(Terminal):
+    """The same for a batch."""
+
+    begins: ClassVar = ["batch"]
+    ends: ClassVar = ["-o", "out.ndjson"]
+
+
 Run = Callable[..., Terminal]
 Text = Callable[[str], str]
 
@@ -82,8 +93,8 @@ def run(own_folder: Path) -> Iterator[Run]:
     """Runs the command until the test ends."""
     started: list[Terminal] = []
 
-    def start(server: Server | None, *arguments: str, **environ: str) -> Terminal:
-        started.append(Terminal(own_folder, server, *arguments, **environ))
+    def start(server: Server | None, *arguments: str, kind: type[Terminal] = Terminal, **environ: str) -> Terminal:
+        started.append(kind(own_folder, server, *arguments, **environ))
         return started[-1]
 
     yield start
@@ -150,6 +161,26 @@ def test_ctrl_c_ends_it_and_gives_the_cursor_back(server: Server, run: Run, text
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.end() == 130
     assert terminal.lines[-1] == "precis: interrupted"
+    assert terminal.raw.rindex(CURSOR_SHOWN) > terminal.raw.rindex(CURSOR_HIDDEN)
+
+
+def test_a_batch_that_is_stopped_gives_the_cursor_back(server: Server, run: Run, own_folder: Path) -> None:
+    """Below its bar, which stays where it was."""
+    asked = threading.Event()
+
+    def script(_: Asked) -> Reply:
+        asked.set()
+        return Reply(end="hang")
+
+    server.script = script
+    (own_folder / "articles").mkdir()
+    (own_folder / "articles" / "a.txt").write_text(SHORT, encoding="utf-8")
+    terminal = run(server, "articles", kind=BatchTerminal)
+    terminal.until("0/1")
+    assert asked.wait(LONGEST_S)
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == 130
+    assert terminal.lines[-1] == "precis: interrupted; 0 done, 0 failed. The same command goes on."
     assert terminal.raw.rindex(CURSOR_SHOWN) > terminal.raw.rindex(CURSOR_HIDDEN)
 
 

@@ -1,14 +1,17 @@
 """`precis purge`: removes by hand what a server removes every hour, and says what it was."""
 
 import json
+import signal
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+DYING = Path(__file__).parents[1] / "faults" / "dying.py"
 SEEDS = sorted((Path(__file__).parents[2] / "seeds").glob("*.txt"))
 
 Precis = Callable[..., subprocess.CompletedProcess[str]]
@@ -33,12 +36,40 @@ def left(folder: Path) -> list[tuple[str, bool]]:
         return [(name, bool(there)) for name, there in connection.execute(query)]
 
 
+def unfinished(folder: Path) -> int:
+    """How many summaries have not ended."""
+    with closing(sqlite3.connect(folder / "precis.db")) as connection:
+        (number,) = connection.execute("SELECT count(*) FROM summaries WHERE finished_at IS NULL").fetchone()
+        return int(number)
+
+
 def test_it_says_what_it_removes(own_folder: Path, precis: Precis, made: list[str]) -> None:
     """The text of the one and the whole of the other; then nothing is due."""
     ran = precis("purge")
     assert (ran.returncode, ran.stdout) == (0, "deleted the texts of one summary\ndeleted one summary\n")
     assert left(own_folder) == [(made[0], False)]
     assert precis("purge").stdout == "nothing is due\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_what_a_killed_batch_left_goes_without_a_server(
+    own_folder: Path, precis: Precis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `kill -9` in the middle: summaries that ran or waited have their days as well, and are then gone."""
+    text = "The council voted on Tuesday to close the old bridge. Engineer Ana Ruiz said so on Monday."
+    requests = [{"custom_id": str(n), "documents": [{"text": f"{text} It was vote {n}."}]} for n in range(12)]
+    Path("in.ndjson").write_text("\n".join(map(json.dumps, requests)), encoding="utf-8")
+    command = [sys.executable, str(DYING), "after_claim", "3", "batch", "in.ndjson", "-o", "out.ndjson"]
+    assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL  # noqa: S603 - our own command
+    assert unfinished(own_folder) > 1
+    assert precis("purge").stdout == "nothing is due\n"
+    monkeypatch.setenv("PRECIS_DOCUMENTS_DAYS", "0")
+    due = precis("purge", "--dry-run").stdout
+    assert precis("purge").stdout == due.replace("would delete", "deleted")
+    assert (unfinished(own_folder), any(there for _, there in left(own_folder))) == (0, False)
+    monkeypatch.setenv("PRECIS_RESULTS_DAYS", "0")
+    assert precis("purge").returncode == 0
+    assert left(own_folder) == []
 
 
 def test_a_dry_run_removes_nothing(own_folder: Path, precis: Precis, made: list[str]) -> None:

@@ -41,6 +41,8 @@ AT_ONCE = 200
 
 _ACCEPTING, _DELETING = "accepting", "deleting"
 _SEEN = get_args(BatchStatus)
+_UNSETTLED = {"running": "finished", "cancelling": "cancelled"}
+"""What a batch is to become once all of its lines have ended."""
 _COUNTED = {"cancelling": "running"}
 """Statuses that are counted under the name of another."""
 
@@ -194,17 +196,30 @@ class BatchStore:
         async with self._store.writes() as connection:
             return (await connection.execute(query)).rowcount
 
-    async def settle(self, at: datetime, expires_at: datetime | None) -> int:
-        """Mark the running batches as finished of whose lines all have ended; returns how many."""
-        ended = sa.select(batches.c.tenant, batches.c.id).where(batches.c.status == "running", ~_exists(UNFINISHED))
+    async def settle(self, at: datetime, keep: Keep = FOR_EVER) -> int:
+        """Mark the batches as finished or cancelled of whose lines all have ended, with the last; returns how many.
+
+        Args:
+            at: the moment, for those without a line that was worked on.
+            keep: how long.
+        """
+        last = sa.select(sa.func.max(summaries.c.finished_at)).where(_IN_BATCH).scalar_subquery()
+        ended = sa.select(batches.c.tenant, batches.c.id, batches.c.status, last.label("last"))
+        ended = ended.where(batches.c.status.in_(_UNSETTLED), ~_exists(UNFINISHED))
         async with self._store.reading() as connection:
             found = (await connection.execute(ended)).all()
         if found:
-            query = sa.update(batches).where(_PRIMARY.in_(map(tuple, found)), batches.c.status == "running")
             async with self._store.writes() as connection:
-                await connection.execute(
-                    query.values(status="finished", finished_at=at, expires_at=sa.literal(expires_at, Moment))
-                )
+                for one in found:
+                    query = sa.update(batches).where(*_named(one.tenant, one.id), batches.c.status == one.status)
+                    finished_at = one.last or at
+                    await connection.execute(
+                        query.values(
+                            status=_UNSETTLED[one.status],
+                            finished_at=finished_at,
+                            expires_at=sa.literal(keep.expires_at(finished_at), Moment),
+                        )
+                    )
         return len(found)
 
     # --- ending ------------------------------------------------------------------------------------------------------
@@ -281,7 +296,7 @@ class BatchStore:
 
 
 _PLACE = sa.tuple_(batches.c.created_at, batches.c.id)
-_PRIMARY = sa.tuple_(batches.c.tenant, batches.c.id)
+_IN_BATCH = sa.and_(summaries.c.tenant == batches.c.tenant, summaries.c.batch == batches.c.id)
 _OF_LINE = sa.and_(summaries.c.tenant == batch_lines.c.tenant, summaries.c.id == batch_lines.c.summary_id)
 _LINE = [*(batch_lines.c[name] for name in ("position", "custom_id", "summary_id", "error")), summaries.c.status]
 _WORKED_ON = (summaries.c.status.in_(("running", "waiting")), summaries.c.batch.is_not(None))
@@ -305,9 +320,7 @@ def _placed(place: BatchPlace) -> sa.Tuple:
 
 def _exists(states: Sequence[str]) -> sa.Exists:
     """Whether a batch has lines of certain statuses."""
-    return sa.exists().where(
-        summaries.c.tenant == batches.c.tenant, summaries.c.batch == batches.c.id, summaries.c.status.in_(states)
-    )
+    return sa.exists().where(_IN_BATCH, summaries.c.status.in_(states))
 
 
 async def _with_queued(

@@ -191,6 +191,12 @@ class ComparisonStore:
         data = rows[:limit]
         return ComparisonPage(data=data, next_cursor=cursor_after(data[-1]) if len(rows) > limit else None)
 
+    async def adopt(self) -> None:
+        """Make every unfinished comparison that no living process works on one of this process."""
+        query = sa.update(comparisons).where(comparisons.c.status.in_(UNFINISHED), self._store.left(comparisons))
+        async with self._store.writes() as connection:
+            await connection.execute(query.values(owner=self._store.owner))
+
     async def unfinished(self) -> tuple[tuple[str, str], ...]:
         """Name the queued and running comparisons by tenant and id, oldest first, over all tenants.
 

@@ -215,7 +215,7 @@ class Database:
         """Under which this process is known to others that work on the rows; None where it does not."""
         return self._worker.name if self._worker else None
 
-    def left(self, table: sa.Table) -> sa.ColumnElement[bool]:
+    def left(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """Of rows that no living process works on or is about to, this one neither."""
         return sa.or_(table.c.owner.is_(None), table.c.owner.not_in(sorted(self._living())))
 

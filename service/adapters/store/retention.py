@@ -1,7 +1,8 @@
 """What is kept no longer: which of it is due, and its removal, some rows at a time, so that writers have their turn.
 
-Only what is finished is ever due, however old: the texts of summaries first, then whole summaries, comparisons and
-batches with all that belongs to them.
+Only what has ended is ever due, however old: the texts of summaries first, then whole summaries, comparisons and
+batches with all that belongs to them. What a process left undone when it died, and no other has taken up since, has
+ended as well: it would be kept for ever where none comes.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,13 +11,13 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
 from service.adapters.store import keys
 from service.adapters.store.batches import BatchStore
-from service.adapters.store.rows import UNFINISHED, Keep
+from service.adapters.store.rows import UNFINISHED, BatchStatus, Failure, Keep, as_json
 from service.adapters.store.store import Store
 from service.adapters.store.tables import (
     ALONE,
@@ -28,6 +29,7 @@ from service.adapters.store.tables import (
     summaries,
     trials,
 )
+from service.core.errors import Abandoned
 from service.core.types import Value
 
 AT_ONCE = 200
@@ -44,21 +46,15 @@ _COMPARISON = (comparisons.c.tenant, comparisons.c.id)
 _BATCH = (batches.c.tenant, batches.c.id)
 _OF_COMPARISON = sa.and_(comparisons.c.tenant == summaries.c.tenant, comparisons.c.id == summaries.c.comparison)
 _OF_BATCH = sa.and_(batches.c.tenant == summaries.c.tenant, batches.c.id == summaries.c.batch)
-_OPEN = comparisons.c.status.in_(UNFINISHED)
-_IS_NEEDED = sa.or_(
-    sa.exists().where(_OF_COMPARISON, _OPEN),
-    sa.exists(trials.c.summary_id).where(
-        trials.c.tenant == summaries.c.tenant,
-        trials.c.summary_id == summaries.c.id,
-        comparisons.c.tenant == trials.c.tenant,
-        comparisons.c.id == trials.c.comparison_id,
-        _OPEN,
-    ),
-)
-"""Of summaries that a comparison is still to be drawn from."""
 _line = summaries.alias("line")
-_HAS_UNFINISHED = sa.exists().where(
-    _line.c.tenant == batches.c.tenant, _line.c.batch == batches.c.id, _line.c.status.in_(UNFINISHED)
+_IN_BATCH = sa.and_(_line.c.tenant == batches.c.tenant, _line.c.batch == batches.c.id)
+_HAS_UNFINISHED = sa.exists().where(_IN_BATCH, _line.c.status.in_(UNFINISHED))
+_ABANDONED = Failure(
+    code=Abandoned.code,
+    status=Abandoned.status,
+    title=Abandoned.title,
+    detail="The process that was to do it ended, and no other has taken it up for as long as it is kept. Ask anew; a "
+    "server takes up what is left when it starts.",
 )
 
 
@@ -89,13 +85,17 @@ class Retention:
 
     async def due(self, keep: Keep, now: datetime) -> Removed:
         """How much is due; nothing is removed."""
+        if keep.shortest is None:
+            return Removed()
         whole: sa.ColumnElement[bool] = sa.false()
         expired: dict[str, int] = {}
+        given_up = now - keep.shortest
+        is_needed = _is_needed(sa.and_(_OPEN, ~self._has_ended(comparisons, given_up)))
         if keep.results is not None:
             before = now - keep.results
-            compared, batched = _finished(comparisons, before), sa.and_(_finished(batches, before), ~_HAS_UNFINISHED)
+            compared, batched = self._has_ended(comparisons, before), self._has_ended_as_batch(before, given_up, now)
             whole = sa.or_(
-                sa.and_(_finished(summaries, before), *ALONE, ~_IS_NEEDED),
+                sa.and_(self._has_ended(summaries, before), *ALONE, ~is_needed),
                 sa.exists().where(_OF_COMPARISON, compared),
                 sa.exists().where(_OF_BATCH, batched),
             )
@@ -106,8 +106,39 @@ class Retention:
             }
         texts = 0
         if keep.texts is not None:
-            texts = await self._count(summaries, sa.and_(_with_texts(now - keep.texts), ~whole))
+            ended = self._has_ended(summaries, now - keep.texts)
+            texts = await self._count(summaries, sa.and_(summaries.c.purged_at.is_(None), ended, ~is_needed, ~whole))
         return Removed(texts=texts, copies=len(self.old_copies(keep, now)), **expired)
+
+    async def abandon(self, before: datetime, keep: Keep) -> int:
+        """End some of what no living process works on and none has begun since a moment; 0 when none is left.
+
+        It counts as finished when it was begun, or else accepted: that is the last which is known of it.
+        """
+        done = 0
+        for table in (summaries, comparisons):
+            left = sa.and_(table.c.status.in_(UNFINISHED), self._has_ended(table, before))
+            query = sa.select(table.c.tenant, table.c.id, _ended_at(table).label("at")).where(left).limit(AT_ONCE)
+            async with self._store.reading() as connection:
+                found = (await connection.execute(query)).all()
+            if found:
+                async with self._store.writes() as connection:
+                    # asked anew: somebody may have taken it up meanwhile
+                    left = sa.and_(table.c.status.in_(UNFINISHED), self._has_ended(table, before))
+                    for one in found:
+                        ended = sa.update(table).where(table.c.tenant == one.tenant, table.c.id == one.id, left)
+                        is_cancelled = table.c.status == "cancelling"
+                        await connection.execute(
+                            ended.values(
+                                status=sa.case((is_cancelled, "cancelled"), else_="failed"),
+                                error=sa.case((is_cancelled, None), else_=as_json(_ABANDONED)),
+                                finished_at=one.at,
+                                expires_at=keep.expires_at(one.at),
+                                owner=None,
+                            )
+                        )
+            done += len(found)
+        return done
 
     async def delete_texts(self, before: datetime, at: datetime) -> int:
         """Delete the texts of some summaries that were finished before a moment; 0 when none is left."""
@@ -125,7 +156,7 @@ class Retention:
 
     async def delete_summaries(self, before: datetime) -> int:
         """Delete some summaries by themselves that were finished before a moment; 0 when none is left."""
-        due = sa.and_(_finished(summaries, before), *ALONE, ~_IS_NEEDED)
+        due = sa.and_(_finished(summaries, before), *ALONE, ~_is_needed(_OPEN))
         return await self._remove(await self._some(_SUMMARY, due, summaries.c.finished_at))
 
     async def delete_comparison(self, before: datetime) -> tuple[int, int] | None:
@@ -147,11 +178,11 @@ class Retention:
         return None
 
     async def delete_batch(self, before: datetime) -> tuple[int, int] | None:
-        """Delete a batch that was finished before a moment, with its lines.
+        """Delete a batch that was finished before a moment, or left half accepted or deleted, with its lines.
 
         Returns how many batches, and how many summaries; None when none is left.
         """
-        due = sa.and_(_finished(batches, before), ~_HAS_UNFINISHED)
+        due = sa.or_(sa.and_(_finished(batches, before), ~_HAS_UNFINISHED), self._is_half_done())
         found = await self._some(_BATCH, due, batches.c.finished_at, most=1)
         for tenant, batch in found:
             lines = await self._count(summaries, sa.and_(summaries.c.tenant == tenant, summaries.c.batch == batch))
@@ -215,6 +246,26 @@ class Retention:
                         break
         return done
 
+    def _has_ended(self, table: sa.FromClause, before: datetime) -> sa.ColumnElement[bool]:
+        """Of rows that were finished before a moment or at it, or left since then."""
+        is_over = sa.or_(table.c.status.not_in(UNFINISHED), self._store.left(table))
+        return sa.and_(is_over, _ended_at(table) <= sa.literal(before, Moment))
+
+    def _has_ended_as_batch(self, before: datetime, given_up: datetime, now: datetime) -> sa.ColumnElement[bool]:
+        """Of batches that have ended before a moment, once what was left before another one is given up."""
+        is_unfinished = sa.and_(_line.c.status.in_(UNFINISHED), ~self._has_ended(_line, given_up))
+        last = sa.select(sa.func.max(_ended_at(_line))).where(_IN_BATCH).scalar_subquery()
+        ended_at = sa.func.coalesce(batches.c.finished_at, last, sa.literal(now, Moment))
+        is_seen = batches.c.status.in_(get_args(BatchStatus))
+        has_ended = sa.and_(
+            is_seen, ended_at <= sa.literal(before, Moment), ~sa.exists().where(_IN_BATCH, is_unfinished)
+        )
+        return sa.or_(has_ended, self._is_half_done())
+
+    def _is_half_done(self) -> sa.ColumnElement[bool]:
+        """Of batches that a process was accepting or deleting when it died."""
+        return sa.and_(batches.c.status.not_in(get_args(BatchStatus)), self._store.left(batches))
+
     async def _some(
         self,
         columns: tuple[sa.Column[str], ...],
@@ -249,4 +300,21 @@ def _finished(table: sa.Table, before: datetime) -> sa.ColumnElement[bool]:
 
 def _with_texts(before: datetime) -> sa.ColumnElement[bool]:
     """Of summaries that were finished before a moment and whose texts are there."""
-    return sa.and_(summaries.c.purged_at.is_(None), _finished(summaries, before), ~_IS_NEEDED)
+    return sa.and_(summaries.c.purged_at.is_(None), _finished(summaries, before), ~_is_needed(_OPEN))
+
+
+def _ended_at(table: sa.FromClause) -> sa.ColumnElement[datetime]:
+    """When a summary or comparison was finished; of one that is not, the last that is known."""
+    return sa.func.coalesce(table.c.finished_at, table.c.started_at, table.c.created_at)
+
+
+_OPEN = comparisons.c.status.in_(UNFINISHED)
+
+
+def _is_needed(is_open: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Of summaries that a comparison is still to be drawn from."""
+    trial = (trials.c.tenant == summaries.c.tenant, trials.c.summary_id == summaries.c.id)
+    drawn = (comparisons.c.tenant == trials.c.tenant, comparisons.c.id == trials.c.comparison_id)
+    return sa.or_(
+        sa.exists().where(_OF_COMPARISON, is_open), sa.exists(trials.c.summary_id).where(*trial, *drawn, is_open)
+    )

@@ -39,6 +39,11 @@ class Keep(Value, frozen=True, kw_only=True):
     results: timedelta | None = None
     """Summaries, comparisons and batches with all that belongs to them."""
 
+    @property
+    def shortest(self) -> timedelta | None:
+        """After which something of what is finished is deleted."""
+        return min((time for time in (self.texts, self.results) if time is not None), default=None)
+
     def expires_at(self, finished_at: datetime) -> datetime | None:
         """When something is deleted that was finished at a moment."""
         return None if self.results is None else finished_at + self.results

@@ -126,6 +126,12 @@ class Store(Database):
             row = (await connection.execute(_START, worked_on)).one_or_none()
         return None if row is None else read_summary(row)
 
+    async def adopt(self) -> None:
+        """Make every unfinished summary that no living process works on one of this process."""
+        query = sa.update(summaries).where(summaries.c.status.in_(UNFINISHED), self.left(summaries))
+        async with self.writes() as connection:
+            await connection.execute(query.values(owner=self.owner))
+
     async def put_back(self, tenant: str, summary: str) -> bool:
         """Leave a summary that this process works on for the next start; that is no try."""
         tries = sa.case((summaries.c.tries > 0, summaries.c.tries - 1), else_=0)
