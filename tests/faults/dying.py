@@ -44,7 +44,7 @@ POINTS = {
     "within_migration": Point("^\\s*(CREATE|ALTER|DROP) ", "within"),
     "before_migrated": Point("UPDATE alembic_version ", "before"),
     "after_migrated": Point("UPDATE alembic_version ", "after"),
-    "after_cancelling": Point("UPDATE summaries SET ", "after", "cancelling"),
+    "after_cancelling": Point("UPDATE summaries SET status", "after", "cancelling"),
     "within_purge": Point("UPDATE documents SET text", "within"),
     "before_purge": Point("UPDATE documents SET text", "before"),
     "after_purge": Point("UPDATE documents SET text", "after"),
