@@ -23,7 +23,9 @@ class Counted(Connection):
 @pytest.fixture
 async def connection(tmp_path: Path) -> AsyncIterator[Counted]:
     """A connection to a table of two rows, as SQLAlchemy opens one."""
-    opened = Counted(str(tmp_path / "a.db"), isolation_level=None)
+    path = tmp_path / "a name?#.db"
+    path.touch()
+    opened = Counted(str(path), isolation_level=None)
     async with opened:
         cursor = opened.cursor()
         await cursor.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)")
@@ -81,3 +83,11 @@ async def test_an_error_of_a_statement_leaves_no_cursor_behind(connection: Count
     await connection.commit()
     await cursor.execute("SELECT count(*) FROM t")
     assert await cursor.fetchall() == [(2,)]
+
+
+async def test_a_file_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    """It would be given the log of the one that was there."""
+    path = tmp_path / "gone.db"
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        await Connection(str(path))
+    assert not path.exists()

@@ -6,9 +6,21 @@ more to end a transaction that is over. A way takes more CPU than most of our st
 
 import sqlite3
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 import aiosqlite
+
+
+def existing(path: Path) -> str:
+    """The URI of a file, with which SQLite opens it and makes none.
+
+    One that was made where another had been taken away a moment before would be given the log of that one.
+
+    Args:
+        path: absolute.
+    """
+    return f"{path.as_uri()}?mode=rw"
 
 
 class Done(NamedTuple):
@@ -24,12 +36,12 @@ class Connection(aiosqlite.Connection):
     """A connection of aiosqlite with the methods that SQLAlchemy calls; open once it is awaited.
 
     Args:
-        path: of the file.
+        path: of a file that is there.
         options: as `sqlite3.connect` has them.
     """
 
     def __init__(self, path: str, **options: Any) -> None:
-        super().__init__(lambda: sqlite3.connect(path, **options), iter_chunk_size=1)
+        super().__init__(lambda: sqlite3.connect(existing(Path(path)), uri=True, **options), iter_chunk_size=1)
         # one that nobody closed does not keep the process
         self._thread.daemon = True
 

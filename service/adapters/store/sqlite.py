@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from service.adapters.store.driver import existing
 from service.adapters.store.migrations import migrate
 from service.core.errors import BadSettings, InternalError, StoreFull, StoreUnavailable
 
@@ -188,7 +189,7 @@ TRIAL = ("CREATE TABLE trial (page BLOB)", "INSERT INTO trial VALUES (zeroblob(6
 
 def take_lock(path: Path) -> None:
     """See that the file can be read and that nobody keeps it locked; raises sqlite3.Error."""
-    with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(existing(path), uri=True, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as connection:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("SELECT version_num FROM alembic_version").fetchall()
