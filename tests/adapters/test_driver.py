@@ -88,6 +88,8 @@ async def test_an_error_of_a_statement_leaves_no_cursor_behind(connection: Count
 async def test_a_file_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
     """It would be given the log of the one that was there."""
     path = tmp_path / "gone.db"
+    connection = Connection(str(path))
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
-        await Connection(str(path))
+        await connection
+    connection._thread.join()  # aiosqlite has told it to end
     assert not path.exists()
