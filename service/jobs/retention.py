@@ -35,8 +35,8 @@ async def purge(store: Store, keep: Keep, *, now: datetime, sleep: Sleep = async
     began = perf_counter()
     retention = Retention(store)
     removed = Removed()
-    if keep.shortest is not None:
-        await _give_up(store, keep.shortest, keep, now=now, sleep=sleep)
+    if keep.left is not None:
+        await _give_up(store, keep.left, keep, now=now, sleep=sleep)
     if keep.results is not None:
         before = now - keep.results
         while some := await retention.delete_summaries(before):

@@ -238,6 +238,16 @@ async def test_what_a_process_left_goes_after_the_same_days(store: Store, beside
     assert await purge(beside, WEEK, now=NOON + 31 * DAY, sleep=at_once) == Removed(summaries=1)
 
 
+async def test_what_was_left_stays_for_a_day_however_short_all_else_is_kept(store: Store, beside: Store) -> None:
+    """A purge between the end of a server and the start of the next takes nothing from that."""
+    await store.add(asked("s"), [said("d1")])
+    await store.close()
+    early = NOON + DAY - timedelta(microseconds=1)
+    assert await purge(beside, NOTHING, now=early, sleep=at_once) == Removed()
+    assert await beside.documents("local", "s") == (said("d1"),)
+    assert await purge(beside, NOTHING, now=NOON + DAY, sleep=at_once) == Removed(summaries=1)
+
+
 async def test_comparisons_and_batches_that_were_left_go_as_well(store: Store, beside: Store, path: Path) -> None:
     """With their trials and lines; what was half accepted or deleted, and is never seen, goes at once."""
     batches = BatchStore(store)

@@ -85,11 +85,11 @@ class Retention:
 
     async def due(self, keep: Keep, now: datetime) -> Removed:
         """How much is due; nothing is removed."""
-        if keep.shortest is None:
+        if keep.left is None:
             return Removed()
         whole: sa.ColumnElement[bool] = sa.false()
         expired: dict[str, int] = {}
-        given_up = now - keep.shortest
+        given_up = now - keep.left
         is_needed = _is_needed(sa.and_(_OPEN, ~self._has_ended(comparisons, given_up)))
         if keep.results is not None:
             before = now - keep.results

@@ -19,6 +19,8 @@ Outcome = Literal["succeeded", "partial", "failed", "cancelled"]
 UNFINISHED = ("queued", "running", "waiting", "cancelling")
 SUSPECT_TRIES = 2
 """Whose work was under way at so many ends of a process may be what ended it."""
+LEFT_KEPT = timedelta(days=1)
+"""At least, of what a process left undone."""
 FINISHED: frozenset[Status] = frozenset(get_args(Outcome))
 
 
@@ -40,9 +42,14 @@ class Keep(Value, frozen=True, kw_only=True):
     """Summaries, comparisons and batches with all that belongs to them."""
 
     @property
-    def shortest(self) -> timedelta | None:
-        """After which something of what is finished is deleted."""
-        return min((time for time in (self.texts, self.results) if time is not None), default=None)
+    def left(self) -> timedelta | None:
+        """After which is given up what a process left undone when it died.
+
+        That is when something of it would be deleted were it finished; a day at least, so that a restart of the server
+        that is to take it up is in time.
+        """
+        times = [time for time in (self.texts, self.results) if time is not None]
+        return max(min(times), LEFT_KEPT) if times else None
 
     def expires_at(self, finished_at: datetime) -> datetime | None:
         """When something is deleted that was finished at a moment."""
