@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.adapters.store.driver import Connection
+from service.adapters.store.driver import Connection, Connections
 
 
 class Counted(Connection):
@@ -91,5 +91,20 @@ async def test_a_file_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
     connection = Connection(str(path))
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
         await connection
-    connection._thread.join()  # aiosqlite has told it to end
+    connection.thread.join()  # aiosqlite has told it to end
     assert not path.exists()
+
+
+async def test_threads_are_waited_for(tmp_path: Path) -> None:
+    """Those of connections that were told to close and not waited for, as SQLAlchemy does it for who is cancelled."""
+    path = tmp_path / "a.db"
+    path.touch()
+    connections = Connections()
+    first, second = connections(str(path)), connections(str(path))
+    await first
+    await second
+    await second.close()
+    first.stop()
+    await connections.ended()
+    assert not first.thread.is_alive()
+    assert not second.thread.is_alive()

@@ -13,7 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from service.adapters.store.driver import Connection
+from service.adapters.store.driver import Connections
 from service.adapters.store.serving import Worker, living
 from service.adapters.store.sqlite import (
     BEGIN,
@@ -46,7 +46,8 @@ class Database:
 
     Args:
         path: of the file.
-        engine: of its connections.
+        engine: that has its connections.
+        connections: that it has opened.
         worker: this process, where it works on rows.
         sleep: waits for so many seconds.
     """
@@ -55,10 +56,17 @@ class Database:
     """Longest that a writer waits for the others of this process."""
 
     def __init__(
-        self, path: Path, engine: AsyncEngine, *, worker: Worker | None = None, sleep: Sleep = asyncio.sleep
+        self,
+        path: Path,
+        engine: AsyncEngine,
+        connections: Connections,
+        *,
+        worker: Worker | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.path = path
         self._engine = engine
+        self._connections = connections
         self._worker = worker
         self._sleep = sleep
         self._opened = identity(path)
@@ -88,17 +96,19 @@ class Database:
         with store_errors(f"The database {path}"):
             await asyncio.to_thread(prepare, path)
             worker = Worker.enter(path) if working else None
+            connections = Connections()
             engine = create_async_engine(
                 URL.create("sqlite+aiosqlite", database=str(path)),
                 hide_parameters=True,
-                connect_args={"async_creator_fn": Connection},
+                connect_args={"async_creator_fn": connections},
             )
             listen(engine.sync_engine, *PRAGMAS, "foreign_keys = ON")
-            return cls(path, engine, worker=worker, sleep=sleep)
+            return cls(path, engine, connections, worker=worker, sleep=sleep)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+        await self._connections.ended()
         if self._worker is not None:
             self._worker.leave()
             self._worker = None

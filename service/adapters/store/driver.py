@@ -4,12 +4,18 @@ aiosqlite goes there four times for one statement (for a cursor, to execute, for
 more to end a transaction that is over. A way takes more CPU than most of our statements, so here a statement takes one.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Thread
 from typing import Any, Literal, NamedTuple, Self
+from weakref import WeakSet
 
 import aiosqlite
+
+_LONGEST_S = 5.0
+"""That a thread is waited for: about as long as a statement waits for a lock."""
 
 
 def existing(path: Path) -> str:
@@ -42,8 +48,9 @@ class Connection(aiosqlite.Connection):
 
     def __init__(self, path: str, **options: Any) -> None:
         super().__init__(lambda: sqlite3.connect(existing(Path(path)), uri=True, **options), iter_chunk_size=1)
+        self.thread = self._thread
         # one that nobody closed does not keep the process
-        self._thread.daemon = True
+        self.thread.daemon = True
 
     def cursor(self) -> "Cursor":  # type: ignore[override]
         """A cursor; the database has one for as long as a statement takes."""
@@ -67,6 +74,28 @@ class Connection(aiosqlite.Connection):
             return Done(rows, cursor.description, cursor.rowcount, cursor.lastrowid)
         finally:
             cursor.close()
+
+
+class Connections:
+    """Opens connections, and knows of their threads; called as a function with what a connection takes."""
+
+    def __init__(self) -> None:
+        self._threads: WeakSet[Thread] = WeakSet()
+
+    def __call__(self, path: str, **options: Any) -> Connection:
+        """A connection, open once it is awaited."""
+        connection = Connection(path, **options)
+        self._threads.add(connection.thread)
+        return connection
+
+    async def ended(self) -> None:
+        """Return when no thread is at work any more.
+
+        SQLAlchemy does not wait for a connection whose user was cancelled amid a statement. Its thread would find the
+        event loop closed, and end with a traceback.
+        """
+        for thread in [thread for thread in self._threads if thread.is_alive()]:
+            await asyncio.to_thread(thread.join, _LONGEST_S)
 
 
 class Cursor:
