@@ -204,10 +204,11 @@ def run_batch(context: click.Context, /, record: str | None, replay: str | None,
     """
     stopping.end_at_once(lambda: stopping.GOES_ON.format("0 done, 0 failed"))
     from service.cli import batch as command
+    from service.cli.batch_input import Arguments
 
     mode = _endpoint_mode(record, replay)
     loaded = settings(context, endpoint_mode=mode, recordings_dir=record or replay, prompts_dev=dev or None)
-    return command.run(loaded, command.Arguments(**arguments))  # type: ignore[arg-type]
+    return command.run(loaded, Arguments(**arguments))  # type: ignore[arg-type]
 
 
 @precis.command("evaluate", epilog=EXIT_CODES)

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_a_line_that_does_not_fit_is_exit_code_1(precis: Precis, out: Path, own_
     lines = (line("a"), "", '{"custom_id": "b"}', "{", line("c", prompt="news@1"), line("d"))
     ran = precis("batch", wrote(own_folder / "in.ndjson", *lines), "-o", out)
     assert ran.returncode == 1
-    assert "5 done, 3 failed" in ran.stderr
+    assert "5 done, 3 of them failed: lines " in ran.stderr
     assert came_to(results(out)) == [
         (1, "a", "succeeded"),
         (3, "b", "invalid_request"),
@@ -131,6 +132,20 @@ def test_each_readable_file_of_a_folder_is_a_line(precis: Precis, folder: Path, 
     assert came_to(found) == [(1, "a.md", "succeeded"), (2, "b.txt", "succeeded"), (3, "old/c.html", "succeeded")]
     assert {one["summary"]["result"]["length"]["asked"] for one in found} == {"brief"}
     assert found[2]["summary"]["result"]["documents"][0]["name"] == "old/c.html"
+
+
+def test_files_that_are_no_articles_are_counted(precis: Precis, folder: Path) -> None:
+    """The results and what is beside them are not among them, where they lie in the folder."""
+    assert (folder / "picture.png").exists()
+    for _ in range(2):
+        ran = precis("batch", folder, "-o", folder / "results.ndjson")
+        assert (ran.returncode, "files of kinds that are not read are left out: 1\n" in ran.stderr) == (0, True), (
+            ran.stderr
+        )
+        (folder / "b.txt").write_text(ARTICLE, encoding="utf-8")
+    assert (folder / "results.ndjson.before").exists()
+    ran = precis("batch", folder, "-o", folder / "results.ndjson")
+    assert (ran.returncode, "left out: 1\n" in ran.stderr) == (0, True), ran.stderr
 
 
 def test_a_folder_is_done_again_where_it_changed(precis: Precis, folder: Path) -> None:
@@ -200,6 +215,35 @@ def test_an_edited_line_is_noticed_and_done_again(precis: Precis, requests: Path
     assert (ran.returncode, "line 3 is not what it was" in ran.stderr) == (0, True), ran.stderr
     assert [one[1] for one in came_to(results(out))] == list("abXdef")
     assert [old == new for old, new in zip(before, ids(out), strict=True)] == [True, True, False, True, True, True]
+    assert "1 of earlier runs have no line any more, and are in " in ran.stderr
+    assert ids(out.with_name("out.ndjson.before")) == before[2:3]
+
+
+def test_a_line_that_is_added_before_all_others_costs_them_nothing(precis: Precis, requests: Path, out: Path) -> None:
+    """Nor lines that change places; each result is that of its line, with the number that it has now."""
+    assert precis("batch", requests, "-o", out).returncode == 0
+    before = dict(zip("abcdef", ids(out), strict=True))
+    wrote(requests, *map(line, "Xbacdef"))
+    ran = precis("batch", requests, "-o", out)
+    assert (ran.returncode, "7 done (6 of them before), 0 failed" in ran.stderr) == (0, True), ran.stderr
+    assert came_to(results(out)) == [(n, name, "succeeded") for n, name in enumerate("Xbacdef", 1)]
+    assert ids(out)[1:] == [before[name] for name in "bacdef"]
+    assert not out.with_name("out.ndjson.before").exists()
+
+
+def test_results_without_a_line_are_kept_for_the_day_it_comes_back(precis: Precis, requests: Path, out: Path) -> None:
+    """Whoever names the wrong input by mistake has lost nothing."""
+    assert precis("batch", requests, "-o", out).returncode == 0
+    before = out.read_bytes()
+    whole = requests.read_bytes()
+    wrote(requests, line("b"))
+    ran = precis("batch", requests, "-o", out)
+    assert (ran.returncode, "5 of earlier runs have no line any more" in ran.stderr) == (0, True), ran.stderr
+    assert came_to(results(out)) == [(1, "b", "succeeded")]
+    requests.write_bytes(whole)
+    ran = precis("batch", requests, "-o", out)
+    assert (ran.returncode, "6 done (6 of them before)" in ran.stderr) == (0, True), ran.stderr
+    assert out.read_bytes() == before
     assert not out.with_name("out.ndjson.before").exists()
 
 
@@ -228,41 +272,44 @@ def test_what_failed_is_done_again_where_that_is_asked_for(precis: Precis, own_f
 
 
 RECORD = '{{"line":{},"custom_id":null,"input_sha256":"{}","summary":{{"status":"succeeded"}},"of":"{}"}}\n'
+LINES = st.lists(st.sampled_from("xyz"), max_size=6)
 
 
-@given(
-    old=st.lists(st.sampled_from("xy"), max_size=6),
-    new=st.lists(st.sampled_from("xy"), min_size=1, max_size=6),
-    newest=st.lists(st.sampled_from("xy"), min_size=1, max_size=6),
-    dies=st.integers(0, 6),
-)
-def test_no_result_that_still_fits_is_lost(
+@given(old=LINES, new=LINES, newest=LINES, dies=st.integers(0, 6))
+def test_no_result_that_has_its_line_is_lost(
     tmp_path_factory: pytest.TempPathFactory, old: list[str], new: list[str], newest: list[str], dies: int
 ) -> None:
-    """Whatever was edited, wherever the process died in between, and whatever was edited then."""
+    """Whatever was edited, moved or added, wherever the process died in between, and whatever was edited then."""
     path = tmp_path_factory.mktemp("out") / "out.ndjson"
-    path.write_text("".join(RECORD.format(n, kind, "old") for n, kind in enumerate(old, 1)))
+    path.write_text("".join(RECORD.format(n, kind, f"old {n}") for n, kind in enumerate(old, 1)))
+
+    def made() -> list[tuple[str, str]]:
+        """Of what each result there is was made, and by which run, both files together."""
+        beside = path.with_name("out.ndjson.before")
+        both = path.read_text() + (beside.read_text() if beside.exists() else "")
+        return [(one["input_sha256"], one["of"]) for one in map(json.loads, both.splitlines())]
 
     def run(lines: list[str], name: str, stop: int | None) -> None:
+        there = made()
         with Output(path, again=False) as output:
             for number, kind in enumerate(lines, 1):
                 if number - 1 == stop:
-                    return
+                    break
                 found = output.take(number, kind)
-                output.write(found.raw if found else RECORD.format(number, kind, name).encode())
-            output.finish()
+                output.write(found.raw if found else RECORD.format(number, kind, f"{name} {number}").encode())
+            else:
+                output.finish()
+        lost = set(there) - set(made())
+        assert lost == set() if stop is not None and stop < len(lines) else all(kind in lines for kind, _ in lost)
 
     run(new, "new", dies)
-    reached = min(dies, len(new))
+    there = Counter(kind for kind, _ in set(made()))
     run(newest, "newest", None)
     found = [json.loads(one) for one in path.read_text().splitlines()]
     assert [(one["line"], one["input_sha256"]) for one in found] == list(enumerate(newest, 1))
-    for number, one in enumerate(found):
-        before, between = old[number : number + 1], new[number : number + 1]
-        if number < reached and between == [newest[number]]:
-            assert one["of"] == ("old" if before == between else "new")
-        elif reached <= number and reached < len(new) and before == [newest[number]]:
-            assert one["of"] == "old"
+    assert len({one["of"] for one in found}) == len(found)
+    anew = Counter(one["input_sha256"] for one in found if one["of"].startswith("newest"))
+    assert anew == Counter(newest) - there
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
