@@ -158,7 +158,7 @@ def _unsupported(kind: str, accepted: Sequence[str]) -> UnsupportedMedia:
     how = ""
     if not kind or "form-url" in kind:
         text = ", -H 'Content-Type: text/plain' for a text" if extraction.PLAIN in accepted else ""
-        how = f" With curl: -H 'Content-Type: application/json' for JSON{text}."
+        how = f" With curl: -H 'Content-Type: {accepted[0]}'{text}."
     return UnsupportedMedia(f"{was}. Send {'one of ' * (len(accepted) > 1)}{', '.join(accepted)}.{how}")
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from peers import question
+from structlog.testing import capture_logs
 from timed import Book, Holder, Mode, Net, Timeline, refusal, start, wired
 
 from service.adapters.endpoint import Endpoint
@@ -113,6 +114,27 @@ async def test_tries_are_single_and_5_10_20_40_60_60_s_apart(net: Net) -> None:
     assert kinds(await run(net)) == {"Completion"}
     assert [after - before for before, after in pairwise([0.0, *net.tries])] == [5, 10, 20, 40, 60, 60, 60, 60, 60, 60]
     assert net.most_trying == 1
+
+
+async def test_an_outage_is_in_the_log_from_its_beginning_to_its_end(net: Net) -> None:
+    """Once each, with when the next try is; nothing that the endpoint said is in it, which may be of a document."""
+    net.down = [(0, 30)]
+    with capture_logs() as logged:
+        assert kinds(await run(net)) == {"Completion"}
+    where = {"endpoint": "http://h/v1"}
+    assert logged == [
+        {
+            "event": "endpoint_waited_for",
+            "log_level": "error",
+            "code": "endpoint_unavailable",
+            "failures": 4,
+            "at_most_s": 3600.0,
+            **where,
+        },
+        {"event": "endpoint_tried", "log_level": "info", "failures": 5, "next_in_s": 10.0, **where},
+        {"event": "endpoint_tried", "log_level": "info", "failures": 6, "next_in_s": 20.0, **where},
+        {"event": "endpoint_is_back", "log_level": "info", "code": None, "away_s": 45.0, **where},
+    ]
 
 
 async def test_one_call_alone_spends_its_attempts_first(net: Net) -> None:

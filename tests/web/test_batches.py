@@ -490,6 +490,7 @@ async def test_another_content_type_is_refused(serve: Serve, kind: str) -> None:
         refused = await client.post("/v1/batches", content=line("a"), headers=headers)
         detail = check_refused(refused, 415, "unsupported_media_type")
         assert "application/x-ndjson, application/jsonl" in detail
+        assert ("With curl: -H 'Content-Type: application/x-ndjson'." in detail) == (not kind or "form-url" in kind)
 
 
 async def test_a_packed_batch_is_refused(serve: Serve) -> None:

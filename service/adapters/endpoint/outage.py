@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Literal, Self
 
+import structlog
+
 from service.adapters.endpoint import policy
 from service.adapters.endpoint.configuration import Hold
 from service.adapters.endpoint.holding import Told
@@ -25,6 +27,8 @@ LONGEST_S = 60.0
 """To which that grows, doubling each time."""
 MOST_OUTAGES = 3
 """That one call waits out; one that fails again and again while others are answered is at fault itself."""
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class _Outage:
@@ -199,10 +203,16 @@ class Gate:
 
     def _shut(self, error: EndpointError, *, tries: int) -> _Outage:
         self._outage = _Outage(since=self._now(), tries=tries, at=self.clock(), limit_s=self._limit_s, error=error)
+        # all stands still meanwhile; whoever looks at the log should not have to guess why
+        say = log.warning if self._outage.throttled else log.error
+        say("endpoint_waited_for", endpoint=self._url, code=error.code, failures=tries, at_most_s=self._limit_s)
         return self._outage
 
     def _open(self, error: EndpointError | None) -> None:
         """Let everybody go on, or tell everybody that it is no use."""
+        if self._outage is not None:
+            away_s = round((self._now() - self._outage.since).total_seconds(), 1)
+            log.info("endpoint_is_back", endpoint=self._url, code=error.code if error else None, away_s=away_s)
         self._outage = self._trying = None
         self._in_a_row = 0
         waiting, self._waiting = self._waiting, []
@@ -214,6 +224,8 @@ class Gate:
         """The call that tried has failed."""
         self._trying = None
         outage.tried(self.clock())
+        next_in_s = round(outage.next_at - self.clock(), 1)
+        log.info("endpoint_tried", endpoint=self._url, failures=outage.tries, next_in_s=next_in_s)
         self._moved()
 
     def _moved(self) -> None:
