@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
 
 from service import bootstrap
 from service.adapters.store import ComparisonStore, Memo
-from service.core.errors import InvalidRequest, NeedsModel, NotFound
+from service.core.errors import InvalidRequest, NeedsModel, NotFound, StoreFull
 from service.core.references import Reference
 from service.core.types import Conditions, Document, Options
 from service.experiment import Asked, Experiments
@@ -178,6 +178,25 @@ async def test_a_comparison_that_ends_the_process_when_it_is_drawn_is_given_up(t
         assert "Work on this comparison was begun 5 times" in given_up.error.detail
         for trial in await store.trials("local", accepted.id):
             assert (await jobs.get("local", trial.summary_id)).status == "succeeded"
+
+
+async def test_a_comparison_that_cannot_be_written_is_drawn_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for the store with what was drawn in hand, however often that fails: no process ended over it."""
+    finish, left = ComparisonStore.finish, [StoreFull("It is full.")] * 8
+
+    async def failing(self: ComparisonStore, *arguments: Any, **more: Any) -> bool:
+        if left:
+            raise left.pop()
+        return await finish(self, *arguments, **more)
+
+    monkeypatch.setattr(ComparisonStore, "finish", failing)
+    async with opened(tmp_path) as (jobs, experiments):
+        monkeypatch.setattr(jobs.store, "_sleep", lambda _: asyncio.sleep(0))
+        accepted = await experiments.submit("local", sets(SEEDS[0]), ASKED)
+        drawn = await experiments.wait("local", accepted.id, wait_s=LONGEST_S)
+    assert (drawn.status, drawn.tries, left) == ("succeeded", 1, [])
 
 
 async def test_a_stop_in_order_while_a_comparison_is_drawn_is_no_try(

@@ -95,14 +95,18 @@ async def _serve_on(listening: socket.socket, settings: Settings) -> int:
         )
         log.info("listening", url=f"http://{settings.host}:{settings.port}", docs="/docs")
         server = _Server(
-            config, at_once=jobs.leave, let_go=jobs.let_go, after_s=max(0.0, settings.drain_s - _PARTING_S)
+            config,
+            at_once=jobs.leave,
+            let_go=jobs.let_go,
+            at_last=jobs.store.wait_no_longer,
+            drain_s=settings.drain_s,
         )
         looking = asyncio.create_task(_look_for(jobs.asking))
         await server.serve(sockets=[listening])
         looking.cancel()
         await asyncio.wait([looking])
         # One time for both: requests that wait for a summary have used some of it up.
-        await jobs.close(drain_s=max(0.0, settings.drain_s - server.stopping_s()))
+        await jobs.close(drain_s=server.left_s())
     return 0 if server.started else 1
 
 
@@ -147,36 +151,54 @@ class _Server(uvicorn.Server):
         config: as uvicorn has it.
         at_once: called when it is told to stop.
         let_go: lets those go who wait for a summary or follow it; they would not end by themselves in time.
-        after_s: how long they may go on when it is told to stop.
+        at_last: called when the time is up.
+        drain_s: how long what is worked on may go on when it is told to stop.
     """
 
-    told_to_stop_at: float | None = None
-
     def __init__(
-        self, config: uvicorn.Config, *, at_once: Callable[[], None], let_go: Callable[[], None], after_s: float
+        self,
+        config: uvicorn.Config,
+        *,
+        at_once: Callable[[], None],
+        let_go: Callable[[], None],
+        at_last: Callable[[], None],
+        drain_s: float,
     ) -> None:
         super().__init__(config)
         self._at_once = at_once
         self._let_go = let_go
-        self._after_s = after_s
+        self._at_last = at_last
+        self._ends_at: float | None = None
+        self._drain_s = drain_s
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    def stopping_s(self) -> float:
-        """Seconds since it was told to stop; 0 when it was not."""
-        return 0.0 if self.told_to_stop_at is None else monotonic() - self.told_to_stop_at
+    def left_s(self) -> float:
+        """Seconds that what is worked on may still go on."""
+        return self._drain_s if self._ends_at is None else max(0.0, self._ends_at - monotonic())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Note when the first signal came, and stop."""
-        self.told_to_stop_at = self.told_to_stop_at or monotonic()
-        super().handle_exit(sig, frame)
+        """Stop on the first signal; a Ctrl-C after it is of somebody who sits there and will not wait."""
+        if self._ends_at is None:
+            self._ends_at = monotonic() + self._drain_s
+            super().handle_exit(signal.SIGTERM, frame)
+        elif sig == signal.SIGINT and self._loop is not None:
+            self._ends_at = monotonic()
+            self._loop.call_soon_threadsafe(self._wait_no_longer)
+
+    def _wait_no_longer(self) -> None:
+        """Answer who waits at once, and then leave the others unanswered."""
+        self._let_go()
+        self._at_last()
+        asyncio.get_running_loop().call_later(_LEAST_GRACE_S, setattr, self, "force_exit", True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, when the requests under way are answered or the time is up."""
+        self._loop = asyncio.get_running_loop()
         self._at_once()
-        parting = asyncio.get_running_loop().call_later(self._after_s, self._let_go)
-        try:
-            await super().shutdown(sockets)
-        finally:
-            parting.cancel()
+        left_s = self.left_s()
+        self._loop.call_later(max(0.0, left_s - _PARTING_S), self._let_go)
+        self._loop.call_later(left_s, self._at_last)
+        await super().shutdown(sockets)
         if left := list(self.server_state.tasks):
             # they are cancelled, and take back what they were writing, for which the database has to be there
             await asyncio.wait(left, timeout=_LEAST_GRACE_S)

@@ -52,7 +52,7 @@ class Runner:
         planned = await self._store.trials(tenant, comparison)
         if stored.experiment.prompts:
             await self._run_trials(tenant, planned)
-        drawn = await self._drawn_once(stored, planned)
+        drawn = await self._draw(stored, planned)
         failed = [trial for trial in drawn.trials if trial.result is None]
         if len(failed) == len(drawn.trials):
             why = failed[0].failure
@@ -61,8 +61,11 @@ class Runner:
                 f"{why.title + '. ' + why.detail if why else 'its summary is gone'}"
             )
         status: Literal["succeeded", "partial"] = "partial" if failed else "succeeded"
-        await self._store.finish(
-            tenant, comparison, status=status, result=drawn, at=self._jobs.now(), keep=self._jobs.keep
+        # with what was drawn in hand: to draw it again would count as another try
+        await self._jobs.store.patiently(
+            lambda: self._store.finish(
+                tenant, comparison, status=status, result=drawn, at=self._jobs.now(), keep=self._jobs.keep
+            )
         )
         log.info("comparison_drawn", comparison=comparison, trials=len(drawn.trials), failed=len(failed))
 
@@ -87,25 +90,22 @@ class Runner:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _drawn_once(self, stored: StoredComparison, planned: Sequence[StoredTrial]) -> Comparison:
-        """Draw, the try counted: trials count their own, and this is what is left that may end the process."""
-        tries = await self._store.try_to_draw(stored.tenant, stored.id)
-        if tries > MOST_TRIES:
-            raise abandoned("comparison")
-        try:
-            return await self._draw(stored, planned)
-        except asyncio.CancelledError:
-            # it is left for the next start: that is no try
-            await asyncio.shield(self._store.take_back_try(stored.tenant, stored.id))
-            raise
-
     async def _draw(self, stored: StoredComparison, planned: Sequence[StoredTrial]) -> Comparison:
+        """Draw, the try counted: trials count their own, and this is what is left that may end the process."""
         found = [
             await self._trial(stored.tenant, number, trial, stored.experiment)
             for number, trial in enumerate(planned, 1)
         ]
         documents = await self.documents(stored, planned)
-        return await asyncio.to_thread(self._drawn, stored.experiment, found, documents)
+        tries = await self._store.try_to_draw(stored.tenant, stored.id)
+        if tries > MOST_TRIES:
+            raise abandoned("comparison")
+        try:
+            return await asyncio.to_thread(self._drawn, stored.experiment, found, documents)
+        except asyncio.CancelledError:
+            # it is left for the next start: that is no try
+            await asyncio.shield(self._store.take_back_try(stored.tenant, stored.id))
+            raise
 
     def _drawn(
         self, experiment: Experiment, found: Sequence[Trial], documents: Mapping[str, Sequence[Document]]

@@ -46,7 +46,8 @@ def held(request: Request[Any, Any, Any], tenant: str) -> Iterator[str | None]:
 
 
 def _key(request: Request[Any, Any, Any]) -> str | None:
-    given = request.headers.getall(_HEADER, [])
+    # the white space around a value is no part of it (RFC 9110, 5.5), and not every server takes it away
+    given = [value.strip(" \t") for value in request.headers.getall(_HEADER, [])]
     if not given:
         return None
     if len(given) > 1 or not _FITTING.fullmatch(given[0]):

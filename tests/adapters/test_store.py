@@ -882,3 +882,16 @@ async def test_a_cancelled_write_frees_the_lock(store: Store) -> None:
         assert (found is None) == (await store.documents("local", name) == ())
     await store.add(queued("last"), ())
     assert await store.get("local", "last") == queued("last")
+
+
+async def test_a_log_without_its_database_is_left_alone(path: Path) -> None:
+    """A new database would take it from the one that was moved away, and what is in it with that."""
+    store = await Store.open(f"sqlite:///{path}")
+    await store.add(queued("s"), [text("a", SENTINEL)])
+    await asyncio.to_thread(path.rename, path.with_name("away"))
+    with pytest.raises(StoreUnavailable, match=r"its log .*-wal is.*Put that back"):
+        await Store.open(f"sqlite:///{path}")
+    assert not await asyncio.to_thread(path.exists)
+    await asyncio.to_thread(path.with_name("away").rename, path)
+    assert [document.text for document in await store.documents("local", "s")] == [SENTINEL]
+    await store.close()

@@ -134,6 +134,52 @@ def test_being_told_twice_to_stop_is_being_told_once(tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT status, tries FROM summaries") == [("queued", 0)]
 
 
+@pytest.mark.parametrize("path", ["/v1/summaries", "/v1/comparisons"])
+def test_who_waits_is_answered_at_once_where_somebody_does_not(tmp_path: Path, path: str) -> None:
+    """Ctrl-C after the first signal ends the time that there would be, with a true answer for all who wait."""
+    body = {"documents": [{"text": HELD}]} | ({"prompts": ["news@1", "news@3"]} if "comparisons" in path else {})
+    journal = tmp_path / "calls"
+    with (
+        endpoint(journal, seed=1, faults=0, delays_s=(600, 600)) as at,
+        serving(tmp_path, base_url=f"http://127.0.0.1:{at}/v1", model="m", drain_s=300) as (server, client),
+        ThreadPoolExecutor(1) as beside,
+    ):
+        waiting = beside.submit(client.post, path, json=body, headers={"Prefer": "wait=60"})
+        coming = Coming(journal)
+        while not coming.calls():
+            assert not waiting.done(), waiting.result().text
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait_for("Shutting down") is not None
+        server.process.send_signal(signal.SIGINT)
+        assert (waiting.result().status_code, server.process.wait(LONGEST_S)) == (202, 0)
+    assert set(rows(tmp_path, "SELECT status, tries FROM summaries")) == {("queued", 0)}
+
+
+def test_a_database_that_is_locked_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Jobs that cannot be put back are found by the next start; none waits for the lock behind the others."""
+    journal = tmp_path / "calls"
+    with (
+        endpoint(journal, seed=1, faults=0, delays_s=(600, 600)) as at,
+        serving(tmp_path, base_url=f"http://127.0.0.1:{at}/v1", model="m", concurrency=8, drain_s=0) as (
+            server,
+            client,
+        ),
+    ):
+        for number in range(8):
+            text = f"{ARTICLE} It was vote {number}."
+            client.post("/v1/summaries", content=text, headers={**PLAIN, "Prefer": "wait=0"})
+        coming = Coming(journal)
+        while coming.calls() < 8:
+            assert not server.dead
+        with closing(sqlite3.connect(tmp_path / "precis.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            server.process.send_signal(signal.SIGTERM)
+            # eight that wait five seconds each would take longer than this
+            assert server.process.wait(LONGEST_S) == 0
+            other.execute("ROLLBACK")
+    assert {status for (status,) in rows(tmp_path, "SELECT status FROM summaries")} <= {"running", "queued"}
+
+
 def stopped(server: Life, _client: httpx.Client, _batch: str) -> None:
     """Tell a server to stop."""
     server.process.send_signal(signal.SIGTERM)

@@ -156,6 +156,14 @@ async def test_a_key_is_of_printable_characters(serve: Serve, key: str) -> None:
         assert made.status_code == 201
 
 
+async def test_white_space_around_a_key_is_no_part_of_it(serve: Serve) -> None:
+    """It may come from a client or a proxy, and means nothing."""
+    async with serve() as client:
+        for key in ("k", "k  ", "\tk "):
+            assert (await client.post("/v1/summaries", json=BODY, headers={"Idempotency-Key": key})).status_code == 201
+        assert len(await stored(client)) == 1
+
+
 @pytest.mark.parametrize("keys", [[b"x" * 256], [b""], ["é".encode()], [b"a\x7f"], [b"a\tb"], [b"a", b"a"]])
 async def test_what_is_no_key_is_refused_at_every_door(serve: Serve, keys: list[bytes]) -> None:
     """Too long, empty, not ASCII, not printable, or twice: nothing is made."""

@@ -17,6 +17,7 @@ from service.adapters.store.driver import Connections
 from service.adapters.store.serving import Worker, living
 from service.adapters.store.sqlite import (
     BEGIN,
+    BUSY,
     PRAGMAS,
     TRIAL,
     WAL_LIMIT_BYTES,
@@ -34,6 +35,8 @@ from service.core.errors import StoreFull, StoreUnavailable
 FIRST_S = 0.5
 LONGEST_S = 10.0
 """Between two tries of what is not given up, doubling."""
+HURRIED_TURN_S, HURRIED_BUSY_S = 3.0, 1.0
+"""Longest that a writer waits for the others of this process, and for other ones, once this one is about to end."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -207,8 +210,14 @@ class Database:
             wait_s = min(2 * wait_s, LONGEST_S)
 
     def wait_no_longer(self) -> None:
-        """Have `patiently` raise from now on: the process is about to end, and what is in its memory with it."""
+        """Have `patiently` raise from now on, and nobody wait for a lock for long.
+
+        The process is about to end, and what is in its memory with it. One job after the other that waits for a lock
+        which somebody keeps would make that minutes.
+        """
         self._in_a_hurry.set()
+        self.turn_s = HURRIED_TURN_S
+        self._writer = self._writer.execution_options(**{BUSY: HURRIED_BUSY_S})
 
     async def _pause(self, wait_s: float) -> None:
         both = [asyncio.ensure_future(wait) for wait in (self._sleep(wait_s), self._in_a_hurry.wait())]

@@ -88,6 +88,8 @@ PRAGMAS = (
 )
 BEGIN = "sqlite_begin"
 """The execution option that names how a transaction begins; other databases do not look at it."""
+BUSY = "sqlite_busy"
+"""The execution option for how many seconds a connection waits for a lock from now on, where not as it always does."""
 
 
 def listen(engine: Engine, *pragmas: str) -> None:
@@ -102,7 +104,10 @@ def listen(engine: Engine, *pragmas: str) -> None:
         cursor.close()
 
     def begin(connection: Connection) -> None:
-        if statement := connection.get_execution_options().get(BEGIN, "BEGIN"):
+        options = connection.get_execution_options()
+        if (busy_s := options.get(BUSY)) is not None:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(busy_s * 1000)}")
+        if statement := options.get(BEGIN, "BEGIN"):
             connection.exec_driver_sql(statement)
 
     event.listen(engine, "connect", connect)
@@ -135,6 +140,11 @@ def use_wal(path: Path) -> None:
     if path.is_dir():
         raise StoreUnavailable(f"{path} is a folder. Name a file in it in PRECIS_DATABASE_URL.")
     path.parent.mkdir(parents=True, exist_ok=True)
+    if (journal := log_of(path)).exists() and not path.exists():
+        raise StoreUnavailable(
+            f"{path} is not there, but its log {journal.name} is: a new database would take what is in the log from "
+            "the one that was there. Put that back, or remove the log if it is not wanted any more."
+        )
     give_up_at = time.monotonic() + BUSY_TIMEOUT_S
     with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection:
         while True:
@@ -198,4 +208,9 @@ def take_lock(path: Path) -> None:
 
 def log_bytes(path: Path) -> int:
     """Measure the write-ahead log."""
-    return path.with_name(f"{path.name}-wal").stat().st_size
+    return log_of(path).stat().st_size
+
+
+def log_of(path: Path) -> Path:
+    """The write-ahead log of a database."""
+    return path.with_name(f"{path.name}-wal")
