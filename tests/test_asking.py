@@ -376,6 +376,23 @@ async def test_calls_under_way_are_waited_for_before_a_budget_is_spent(wire: Wir
     assert len(wire.asked) == 3
 
 
+async def test_a_call_that_waits_for_its_budget_keeps_nobody_from_asking_the_same(wire: Wire, store: Store) -> None:
+    """And finds what others were answered meanwhile, at no cost."""
+    asking = wired(wire)
+    bounded = replace(PINNED, budget=Budget(max_tokens=1_400))
+    narrow, wide = [await asking.for_summary(store, "local", "ab"[n], one) for n, one in enumerate((bounded, PINNED))]
+    with closed(wire.gate):
+        calls = [asyncio.create_task(narrow(question(text, stage="merge"), COUNTED)) for text in "xy"]
+        await wire.arrived.wait()
+        wire.arrived.clear()
+        calls.append(asyncio.create_task(wide(question("y", stage="merge"), COUNTED)))
+        async with asyncio.timeout(5):
+            await wire.arrived.wait()
+    found = await asyncio.gather(*calls)
+    assert found[1] == found[2]
+    assert len(wire.asked) == 2
+
+
 async def test_what_is_not_reported_counts_as_counted_here(wire: Wire, store: Store) -> None:
     """Not as long as it might have become."""
     wire.answer = lambda _: answered()

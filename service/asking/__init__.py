@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from service.adapters.endpoint import PATH, Attempt, Endpoint, Hold, to_its_end
 from service.adapters.store import Memo, Store
 from service.asking.allowance import Allowance, Amount, Prices
+from service.asking.alone import Alone
 from service.core import chunking, prompts
 from service.core.catalogue import Catalogue, pinned, resolve
 from service.core.errors import (
@@ -205,7 +206,7 @@ class Asking:
         return request_key("POST", PATH, body)
 
     def alone(self, tenant: str, key: str, repetition: int) -> asyncio.Lock:
-        """Held while a request is answered: whoever asks the same meanwhile waits, and finds it in the memo."""
+        """Held while a request is answered, but not while it waits for an endpoint that is down, or for its budget."""
         return self._under_way.setdefault((tenant, key, repetition), asyncio.Lock())
 
     def cost(self, usage: Usage) -> float | None:
@@ -263,32 +264,37 @@ class Complete:
             EndpointError: there is none to be had.
         """
         asked = self._asking.key(request, self._conditions)
-        async with self._asking.alone(self._tenant, asked, request.repetition):
-            # Recordings are what is remembered, where there are any.
-            known = await self._memo.recall(asked, request.repetition) if self._asking.mode == "live" else None
-            if known is not None:
+        lock = self._asking.alone(self._tenant, asked, request.repetition)
+        async with Alone(lock, lambda: self._recall(asked, request.repetition)) as alone:
+            if (known := alone.found) is not None:
                 self._parts |= _parts(request, asked)
                 if (known.key, request.repetition) in self._paid:
                     self._allowance.settle(Amount(), self._taken(known, counted_tokens))
                 return known
-            return await self._answered(request, counted_tokens, asked)
+            return await self._answered(request, counted_tokens, asked, alone)
 
-    async def _answered(self, request: CompletionRequest, counted_tokens: int, asked: str) -> Completion:
+    async def _recall(self, asked: str, repetition: int) -> Completion | None:
+        # Recordings are what is remembered, where there are any.
+        return await self._memo.recall(asked, repetition) if self._asking.mode == "live" else None
+
+    async def _answered(self, request: CompletionRequest, counted_tokens: int, asked: str, alone: Alone) -> Completion:
         """Send a request within the budget, journal every attempt, and remember what came."""
         reserved = took = Amount(prompt=counted_tokens, answer=request.max_output_tokens)
-        await self._allowance.reserve(reserved, kept_free=lambda: self._kept_free(request, asked))
+        kept_free = lambda: self._kept_free(request, asked)  # noqa: E731 - too long for its place
+        await self._allowance.reserve(reserved, kept_free=kept_free, waits=alone.let_go)
         self._parts |= _parts(request, asked)
         journal = Journal(self._memo)
         try:
-            completion = await self._asking.endpoint.complete(
+            completion = await alone.take() or await self._asking.endpoint.complete(
                 request,
                 counted_tokens=counted_tokens,
                 journal=journal,
                 model=self._conditions.model,
                 background=self._background,
                 held=self._held,
+                alone=alone,
             )
-            took = self._taken(completion, counted_tokens)
+            took = Amount() if completion is alone.found else self._taken(completion, counted_tokens)
         except _NOT_BILLED:
             took = Amount()
             raise
@@ -303,7 +309,8 @@ class Complete:
             raise
         finally:
             self._allowance.settle(reserved, took)
-        await self._keep(journal, completion, asked)
+        if completion is not alone.found:
+            await self._keep(journal, completion, asked)
         return completion
 
     async def _keep(self, journal: "Journal", completion: Completion, asked: str) -> None:

@@ -49,12 +49,15 @@ class Allowance:
         self._reserved = Amount()
         self._changed = asyncio.Event()
 
-    async def reserve(self, amount: Amount, *, kept_free: Callable[[], Amount]) -> None:
+    async def reserve(
+        self, amount: Amount, *, kept_free: Callable[[], Amount], waits: Callable[[], None] = lambda: None
+    ) -> None:
         """Reserve what a call may take at most; waits for calls under way, which mostly take less.
 
         Args:
             amount: of the call.
             kept_free: what must be left when it has ended.
+            waits: called before it waits.
 
         Raises:
             BudgetSpent: it is more than is left.
@@ -62,6 +65,7 @@ class Allowance:
         while fault := self._fault(self._settled + self._reserved + amount + kept_free()):
             if self._reserved == Amount():
                 raise BudgetSpent(fault)
+            waits()
             await self._changed.wait()
         self._reserved += amount
 

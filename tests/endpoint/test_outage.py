@@ -435,6 +435,18 @@ async def test_a_throttle_longer_than_anybody_waits_fails_at_once(net: Net) -> N
     assert (net.time.at, len(net.asked)) == (0.1, 16)
 
 
+async def test_a_throttle_as_long_as_anybody_waits_is_waited_for_by_all(net: Net) -> None:
+    """Though each is asked to wait from a moment of its own; and the first try has time for its answer."""
+    net.says, net.fails_s = lambda _: refusal(429, after_s=3_600) if net.time.at < 3_600 else None, 0.5
+    async with calls(net, 0) as (client, _):
+        tasks: list[Call] = []
+        for number in range(12):
+            tasks.append(start(client.complete(question(f"q{number}"), held=Holder(net.time))))
+            await net.time.to(net.time.at + 0.01)
+        assert kinds(await net.time.all(tasks)) == {"Completion"}
+    assert net.time.at < 3_600 + 60
+
+
 async def test_a_throttle_that_turns_out_longer_than_anybody_waits_fails_all_at_once(net: Net) -> None:
     """When the one who tried was told."""
     net.down = [(0, 100)]
@@ -450,8 +462,8 @@ async def test_a_throttle_that_never_ends_ends_at_the_limit(net: Net) -> None:
     assert kinds(found) == {"EndpointThrottled"}
     assert "has asked to wait since 2026-03-01 12:00:00 UTC" in str(found[0])
     assert net.time.at == 3_600
-    # one at the beginning, then one every 300 s
-    assert len(net.asked) == 1 + 11
+    # one at the beginning, then one every 300 s, also when that is just the limit
+    assert len(net.asked) == 1 + 12
 
 
 async def test_throttles_that_do_not_say_for_how_long_are_waited_out_too(net: Net) -> None:

@@ -11,7 +11,7 @@ import httpx
 from msgspec.structs import replace
 
 from service.adapters.endpoint import failures, network, probing
-from service.adapters.endpoint.configuration import EndpointSettings, Hold
+from service.adapters.endpoint.configuration import Alone, EndpointSettings, Hold
 from service.adapters.endpoint.connection import Answer, Connection
 from service.adapters.endpoint.journalling import Journal, Notes
 from service.adapters.endpoint.limits import Clock, Pace
@@ -131,6 +131,7 @@ class Endpoint:
         model: str | None = None,
         background: bool = False,
         held: Hold | None = None,
+        alone: Alone | None = None,
     ) -> Completion:
         """Have a request answered.
 
@@ -142,9 +143,10 @@ class Endpoint:
             background: whether it lets other requests go first.
             held: told when the request waits for the endpoint for long, and when it goes on; without it the request
                 does not wait for an endpoint that is down.
+            alone: taken already; let go while the request waits for an endpoint that is down.
 
         Returns:
-            A complete answer, not yet validated; say `invalid` when it does not validate.
+            A complete answer, not yet validated, or what `alone` found; say `invalid` when it does not validate.
 
         Raises:
             EndpointError: the kind that says what is to be done about it.
@@ -157,6 +159,7 @@ class Endpoint:
             model=model,
             journal=journal,
             turn=self._gate.turn(background=background, held=held),
+            alone=alone,
         )
         return answer.completion
 
@@ -227,12 +230,14 @@ class Endpoint:
         model: str | None = None,
         journal: Journal | None = None,
         turn: Turn | None = None,
+        alone: Alone | None = None,
     ) -> Answer:
         peer, spent, whole = self._peer(model), Spent(), False
         turn = turn or self._gate.turn(background=False, held=None)
         async with Notes(journal, now=self._now) as notes, turn:
             while True:
-                await self._sender.ready(turn)
+                if (found := await self._sender.ready(turn, alone)) is not None:
+                    return Answer(completion=found, streamed=False)
                 known = self.profile(model=model)
                 profile = replace(known, stream=False, stream_usage=False) if whole else known
                 call = Call.of(request, self._body(request, profile, model), counted_tokens)

@@ -121,6 +121,20 @@ class Hold(Protocol):
         """It goes on."""
 
 
+class Alone(Protocol):
+    """What keeps others from asking the same meanwhile; a request that waits for the endpoint lets go of it."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody asks the same now."""
+
+    def let_go(self) -> None:
+        """Let others ask."""
+
+    async def take(self) -> Completion | None:
+        """Be the only one who asks, and give what others were answered meanwhile."""
+
+
 class Attempt(Value, frozen=True, kw_only=True):
     """One request as it is journalled: before it is sent, and again straight after."""
 

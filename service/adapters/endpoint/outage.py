@@ -14,12 +14,7 @@ from service.adapters.endpoint import policy
 from service.adapters.endpoint.configuration import Hold
 from service.adapters.endpoint.holding import Told
 from service.adapters.endpoint.limits import Clock
-from service.core.errors import (
-    EndpointError,
-    EndpointRejected,
-    EndpointThrottled,
-    EndpointUnavailable,
-)
+from service.core.errors import EndpointError, EndpointRejected, EndpointThrottled, EndpointUnavailable
 
 FIRST_S = 5.0
 """From the shutting of the gate to the first call that tries."""
@@ -94,8 +89,7 @@ class Gate:
         self._limit_s = limit_s
         self.clock = clock
         self._now, self._sleep = now, sleep
-        self._turns = 0
-        self._in_a_row = 0
+        self._turns = self._in_a_row = 0
         self.answered_of = float("-inf")
         """When the latest request was sent that was answered."""
         self._outage: _Outage | None = None
@@ -145,7 +139,7 @@ class Gate:
         if outage.limit_at is None or (outage.limit_at <= now and turn.outage is not outage):
             outage.limit_at = now + self._limit_s
         if turn.outage is not outage:
-            turn.outage, turn.limit_at = outage, outage.limit_at
+            turn.outage, turn.joined_limit_at = outage, outage.limit_at
         if now >= turn.limit_at or outage.asked_until > turn.limit_at:
             raise self._given_up(outage)
         self._waiting.append(turn)
@@ -300,12 +294,11 @@ class Turn:
         self._gate = gate
         self.number = number
         self.background = background
-        self.held = held
-        self.waits = waits
+        self.held, self.waits = held, waits
         self.outage: _Outage | None = None
         """The last one that it waited in."""
-        self.limit_at = 0.0
-        """When it fails, in that one."""
+        self.joined_limit_at = 0.0
+        """When it fails, in that one, as that was when it joined."""
         self.failed = False
         """Whether a request of it ever failed so that it says nothing good about the endpoint."""
         self._failed_in: _Outage | None = None
@@ -323,6 +316,13 @@ class Turn:
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._gate.leave(self, cancelled=kind is not None and issubclass(kind, asyncio.CancelledError))
+
+    @property
+    def limit_at(self) -> float:
+        """When it fails; later where it is asked to wait for just as long, so that a try has time for its answer."""
+        # each who was in flight is asked to from a moment of its own, a little after the limit began
+        near = self.outage is not None and abs(self.outage.asked_until - self.joined_limit_at) <= 1
+        return self.joined_limit_at + (LONGEST_S if near else 0)
 
     def may_go(self) -> bool:
         """Whether it may be sent now."""

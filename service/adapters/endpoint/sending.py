@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Self
 
-from service.adapters.endpoint.configuration import EndpointSettings
+from service.adapters.endpoint.configuration import Alone, EndpointSettings
 from service.adapters.endpoint.connection import Answer, Connection
 from service.adapters.endpoint.holding import TOLD_S
 from service.adapters.endpoint.journalling import Notes
@@ -79,15 +79,25 @@ class Sender:
         self._gate = gate
         self._clock, self._sleep = clock, sleep
 
-    async def ready(self, turn: Turn) -> None:
+    async def ready(self, turn: Turn, alone: Alone | None) -> Completion | None:
         """Wait at the gate, and for the end of a pause that is long enough to be told; a slot is not held meanwhile.
+
+        Returns:
+            What others who asked the same were answered while it waited at the gate, if they were.
 
         Raises:
             EndpointError: the endpoint is not waited for any longer.
         """
-        await turn.wait()
+        while not turn.may_go():
+            if alone is not None:
+                # whoever asks the same waits at the gate too, where its own holder and its own limit count
+                alone.let_go()
+            await turn.wait()
+            if alone is not None and (found := await self._again(turn, alone)) is not None:
+                return found
         if self._waits_aside(turn):
             await self._pass(self._pace.paused_s, turn)
+        return None
 
     async def send(self, call: Call, turn: Turn, notes: Notes) -> Answer | Outcome | None:
         """Wait until a request may go, send it once, and journal both; None where it is to be made ready again."""
@@ -137,6 +147,14 @@ class Sender:
                 if throttled and asked_s is not None:
                     self._pace.pause(asked_s)
                 turn.hold(error, asked_s)
+
+    async def _again(self, turn: Turn, alone: Alone) -> Completion | None:
+        """Be the only one who asks again; one that was to try hands that on where it cannot, or need not."""
+        if alone.busy:
+            self._gate.leave(turn, cancelled=True)
+        if (found := await alone.take()) is not None:
+            self._gate.leave(turn, cancelled=True)
+        return found
 
     async def _placed(self, call: Call, turn: Turn) -> Place | None:
         """Wait for a pause to end, and for a place in the minute; None where that is to be done without a slot."""
