@@ -12,9 +12,9 @@ from typing import Literal
 
 from service.core.types import Value
 
-Lane = Literal["single", "batch", "suspect", "ending"]
+Lane = Literal["single", "batch", "suspect"]
 """Where a job waits: by itself; as one of many, so that the many never make a single one wait; or, suspected of ending
-the process, with others that are, so that no two of these are under way when it ends; or only to be ended."""
+the process, with others that are, so that no two of these are under way when it ends."""
 
 
 class Job(Value, frozen=True, kw_only=True):
@@ -142,7 +142,7 @@ class LocalQueue:
 
     def _done(self, job: Job) -> None:
         self._running.pop(job, None)
-        # one that is suspect or only ended may have been the last line of its batch
+        # one that is suspect may have been the last line of its batch
         if self._lanes.get(job) != "single":
             self._wanted_more = True
         self._leave(job)

@@ -35,7 +35,6 @@ from service.core.errors import (
     NeedsModel,
     NotFound,
     Purged,
-    StoreUnavailable,
 )
 from service.core.types import CompletionRequest, Conditions, Document, Options, RequestPlan
 from service.jobs.events import Events
@@ -99,7 +98,7 @@ class Jobs:
         self._queue = LocalQueue(
             self._work,
             # without a model a line is nothing but computing: side by side it is no quicker, and slows all others
-            places={"single": concurrency, "batch": 1 if asking is None else concurrency, "suspect": 1, "ending": 1},
+            places={"single": concurrency, "batch": 1 if asking is None else concurrency, "suspect": 1},
             refill=self._refill,
         )
 
@@ -239,7 +238,7 @@ class Jobs:
 
         Raises:
             NotFound: there is no such summary.
-            StoreUnavailable: its end could not be written; one that is `cancelling` ends once the store is back.
+            StoreUnavailable: its end could not be written; one that is `cancelling` ends when it is next taken up.
         """
         if await self.store.cancelling(tenant, summary):
             job = Job(tenant=tenant, id=summary)
@@ -248,10 +247,6 @@ class Jobs:
                 log.info("summary_cancelled_elsewhere", summary=summary)
             try:
                 await self._runner.cancelled(job)
-            except StoreUnavailable:
-                # nobody else would end it before the next start
-                self._queue.put(job, "ending")
-                raise
             finally:
                 self.events.end(tenant, summary)
         return await self.get(tenant, summary)
@@ -273,6 +268,7 @@ class Jobs:
         # what waits its turn here is no less this process's than what is begun: nobody else gives it up
         await self.store.adopt()
         for tenant, summary in await self._lines.half_cancelled():
+            # those are not drawn, and would hold up the end of their batch
             await self._runner.cancelled(Job(tenant=tenant, id=summary))
         unfinished = await self.store.unfinished()
         for tenant, summary, tries in unfinished:

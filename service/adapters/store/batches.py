@@ -197,8 +197,8 @@ class BatchStore:
             return (await connection.execute(query)).rowcount
 
     async def half_cancelled(self) -> tuple[tuple[str, str], ...]:
-        """Name the lines, by tenant and summary, that were being cancelled when the process at it ended."""
-        query = sa.select(summaries.c.tenant, summaries.c.id).where(*_HALF_CANCELLED, self._store.left(summaries))
+        """Name the lines that are being cancelled, by tenant and summary, but for those of other living processes."""
+        query = sa.select(summaries.c.tenant, summaries.c.id).where(*_HALF_CANCELLED, self._store.free(summaries))
         async with self._store.reading() as connection:
             return tuple((row.tenant, row.id) for row in await connection.execute(query))
 
