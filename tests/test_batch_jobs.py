@@ -531,7 +531,8 @@ async def test_lines_that_were_being_cancelled_at_a_crash_are_cancelled(opened: 
         connection.execute("UPDATE summaries SET status = 'cancelling', owner = '1-dead', tries = rowid - 1")
     async with opened() as both:
         await both.jobs.resume()
-        assert (drawing := both.jobs._queue._filling) is not None
+        drawing = both.jobs._queue._filling
+        assert drawing is not None
         await drawing
         listed = await both.batches.page("local", limit=10, after=None, status="finished")
         assert [(batch.id, batch.counts.cancelled) for batch in listed.data] == [(made.id, 3)]
