@@ -5,14 +5,15 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from troubles import Waits, gone
+from troubles import Waits, gone, impatient, locked
 
-from service.adapters.store import BatchStore, Refusal, Store, StoredBatch, StoredLine, StoredSummary
+from service.adapters.store import BatchStore, Key, Refusal, Store, StoredBatch, StoredLine, StoredSummary
 from service.core.errors import InvalidRequest, MalformedBody, NotFound, StoreUnavailable, TooLarge
 from service.core.types import Conditions, Document, Options
 from service.jobs import _DRAWN, Jobs
@@ -392,6 +393,84 @@ async def test_a_deleted_batch_is_gone_with_its_work(opened: Opened, path: Path)
                 await forbidden
 
 
+# --- ended by a store that fails -------------------------------------------------------------------------------------
+
+
+async def broken_off(both: Both, act: Callable[[], Any], of: object, mark: str, waits: Waits | None = None) -> None:
+    """Another process locks the database as soon as something is marked, until somebody waits if anybody will."""
+    lock, marking = locked(both.jobs.store.path), getattr(of, mark)
+
+    async def marked(*given: Any) -> Any:
+        done = await marking(*given)
+        await asyncio.to_thread(lock.__enter__)
+        return done
+
+    impatient(both.jobs.store)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(of, mark, marked)
+        with pytest.raises(StoreUnavailable):
+            await act()
+    if waits is not None:
+        await waits.until_begun()
+    await asyncio.to_thread(lock.__exit__, None, None, None)
+
+
+async def test_a_deletion_that_the_store_breaks_off_goes_on_once_it_is_back(opened: Opened, path: Path) -> None:
+    """The caller is told; nobody sees the batch from then on, and its key is free when all of it is gone."""
+    waits, gate, key = Waits(), Gate("a3."), Key(key="k", digest="d")
+    async with opened(gate, sleep=waits) as both:
+        made = await both.batches.submit("local", many("a", 300), key=lambda: key)
+        await gate.reached()
+        act = partial(both.batches.delete, "local", made.id)
+        await broken_off(both, act, both.batches._store, "deleting", waits)
+        for forbidden in (both.batches.get("local", made.id), both.batches.delete("local", made.id)):
+            with pytest.raises(NotFound):
+                await forbidden
+        assert rows(path, "SELECT status FROM batches") == [("deleting",)]
+        waits.over.set()
+        await cleared(both)
+        assert nothing(path)
+        gate.opened.set()
+        again = await both.batches.submit("local", many("a", 1), key=lambda: key)
+        assert again.id != made.id
+
+
+async def test_a_batch_whose_cancelling_the_store_breaks_off_is_cancelled_once_it_is_back(opened: Opened) -> None:
+    """Lines that wait and one that is worked on, without another request."""
+    waits, gate = Waits(), Gate("a3.")
+    async with opened(gate, concurrency=1, sleep=waits) as both:
+        made = await both.batches.submit("local", many("a", 300))
+        await gate.reached()
+        act = partial(both.batches.cancel, "local", made.id)
+        await broken_off(both, act, both.batches._store, "cancelling", waits)
+        assert (await both.batches.get("local", made.id)).status == "cancelling"
+        waits.over.set()
+        await cleared(both)
+        found = await both.batches.get("local", made.id)
+        assert (found.status, found.counts.succeeded, found.counts.cancelled) == ("cancelled", 2, 298)
+        gate.opened.set()
+
+
+async def test_a_summary_whose_cancelling_the_store_breaks_off_is_cancelled_when_taken_up(opened: Opened) -> None:
+    """As a server does every minute: a line that is worked on, one that waits, and a summary by itself."""
+    gate = Gate("held")
+    async with opened(gate, concurrency=1) as both:
+        made = await both.batches.submit("local", many("held", 3))
+        await gate.reached()
+        single = await both.jobs.submit("local", wanted(1, "held").documents, Options())
+        await gate.reached()
+        lines = await both.batches._store.lines("local", made.id, after=0, most=2)
+        names = [single.id, *(line.summary for line in lines if line.summary)]
+        for name in names:
+            await broken_off(both, partial(both.jobs.cancel, "local", name), both.jobs.store, "cancelling")
+            assert (await both.jobs.get("local", name)).status == "cancelling"
+        gate.opened.set()
+        await both.jobs.resume()
+        assert came_to(await all_of(both, made.id)) == ["cancelled", "cancelled", "succeeded"]
+        assert (await both.batches.get("local", made.id)).status == "finished"
+        assert (await both.jobs.wait("local", single.id, wait_s=LONGEST_S)).status == "cancelled"
+
+
 # --- from start to start ---------------------------------------------------------------------------------------------
 
 
@@ -441,6 +520,23 @@ async def test_what_a_crash_left_half_done_is_cleared(opened: Opened, path: Path
         assert rows(path, "SELECT id FROM batches") == [("cancelling",)]
         assert rows(path, "SELECT summary_id FROM documents") == [("cancelling",)]
         assert await both.batches.resume() == 0
+
+
+async def test_lines_that_were_being_cancelled_at_a_crash_are_cancelled(opened: Opened, path: Path) -> None:
+    """However often they were begun; the batch ends by itself, and is listed as finished."""
+    async with opened() as both:
+        await both.jobs.close(drain_s=0)  # so that nothing of it is begun
+        made = await both.batches.submit("local", many("a", 3))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE summaries SET status = 'cancelling', owner = '1-dead', tries = rowid - 1")
+    async with opened() as both:
+        await both.jobs.resume()
+        drawing = both.jobs._queue._filling
+        assert drawing is not None
+        await drawing
+        listed = await both.batches.page("local", limit=10, after=None, status="finished")
+        assert [(batch.id, batch.counts.cancelled) for batch in listed.data] == [(made.id, 3)]
+        assert came_to(await all_of(both, made.id)) == ["cancelled"] * 3
 
 
 async def test_a_store_that_fails_while_lines_are_drawn_is_waited_for(opened: Opened, path: Path) -> None:

@@ -238,6 +238,7 @@ class Jobs:
 
         Raises:
             NotFound: there is no such summary.
+            StoreUnavailable: its end could not be written; one that is `cancelling` ends when it is next taken up.
         """
         if await self.store.cancelling(tenant, summary):
             job = Job(tenant=tenant, id=summary)
@@ -266,6 +267,9 @@ class Jobs:
         await self._lines.put_back()
         # what waits its turn here is no less this process's than what is begun: nobody else gives it up
         await self.store.adopt()
+        for tenant, summary in await self._lines.half_cancelled():
+            # those are not drawn, and would hold up the end of their batch
+            await self._runner.cancelled(Job(tenant=tenant, id=summary))
         unfinished = await self.store.unfinished()
         for tenant, summary, tries in unfinished:
             self._begin(tenant, summary, tries=tries)

@@ -5,7 +5,7 @@ pulled from their table a few at a time, in a lane of their own.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import takewhile
@@ -198,11 +198,9 @@ class Batches:
         return replace(self._jobs.accepted(tenant, line.options, pinned), batch=batch), line.documents
 
     async def _forget(self, tenant: str, batch: str) -> None:
-        try:
-            await self._store.remove(tenant, batch)
-        except StoreUnavailable:
-            # nobody sees it meanwhile
-            self._clear([(tenant, batch, "accepting")])
+        # nobody sees it meanwhile
+        with suppress(StoreUnavailable):
+            await self._or_later(self._store.remove, tenant, batch)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -273,15 +271,24 @@ class Batches:
 
         Raises:
             NotFound: there is no such batch.
+            StoreUnavailable: the rows could not be written; one that is `cancelling` ends once the store is back.
         """
         if await self._store.cancelling(tenant, batch):
-            await self._cancel(tenant, batch)
+            await self._or_later(self._cancel, tenant, batch)
         return await self.get(tenant, batch)
 
     async def delete(self, tenant: str, batch: str) -> None:
-        """Stop work on a batch, and remove it with its lines, their summaries and their texts; raises NotFound."""
+        """Stop work on a batch, and remove it with its lines, their summaries and their texts.
+
+        Raises:
+            NotFound: there is no such batch, or it is being deleted.
+            StoreUnavailable: the rows could not be written; one that is not found any more goes once the store is back.
+        """
         if not await self._store.deleting(tenant, batch):
             raise _no_batch(batch)
+        await self._or_later(self._remove, tenant, batch)
+
+    async def _remove(self, tenant: str, batch: str) -> None:
         await self._stop(tenant, batch)
         await self._store.remove(tenant, batch)
         self._jobs.ring()
@@ -317,7 +324,12 @@ class Batches:
         Returns how many. It is done beside what else begins; nobody sees or works on them meanwhile.
         """
         left = await self._store.left()
-        self._clear(left)
+        self._clear(
+            [
+                partial(self._cancel if status == "cancelling" else self._store.remove, tenant, batch)
+                for tenant, batch, status in left
+            ]
+        )
         return len(left)
 
     async def close(self) -> None:
@@ -326,15 +338,22 @@ class Batches:
             task.cancel()
         await asyncio.gather(*self._clearing, return_exceptions=True)
 
-    def _clear(self, left: Sequence[tuple[str, str, str]]) -> None:
+    async def _or_later(self, act: Callable[[str, str], Awaitable[None]], tenant: str, batch: str) -> None:
+        """Do something with a batch; where the store fails, say so and do it once the store is back."""
+        try:
+            await act(tenant, batch)
+        except StoreUnavailable:
+            self._clear([partial(act, tenant, batch)])
+            raise
+
+    def _clear(self, acts: Sequence[Callable[[], Awaitable[None]]]) -> None:
         """Bring to an end what was left half done, one after the other and however long the store takes."""
 
         async def clear() -> None:
-            for tenant, batch, status in left:
-                act = self._cancel if status == "cancelling" else self._store.remove
-                await self._jobs.store.patiently(partial(act, tenant, batch))
+            for act in acts:
+                await self._jobs.store.patiently(act)
 
-        if left:
+        if acts:
             task = asyncio.create_task(clear(), name="half-done batches")
             self._clearing.add(task)
             task.add_done_callback(self._clearing.discard)

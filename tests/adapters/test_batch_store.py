@@ -262,6 +262,7 @@ async def test_no_query_of_batches_reads_a_table_row_by_row(store: Store, batche
         lambda: batches.lines("local", "a", after=0, most=10),
         lambda: batches.get("local", "a"),
         batches.put_back,
+        batches.half_cancelled,
         lambda: batches.settle(NOON),
         lambda: batches.cancelling("local", "b"),
         lambda: batches.cancel_queued("local", "b", NOON),
@@ -297,6 +298,17 @@ async def test_lines_that_ran_when_the_process_ended_are_queued_again(store: Sto
         ("running", 1, None),
     ]
     assert await batches.put_back() == 0
+
+
+async def test_lines_that_are_being_cancelled_are_named(store: Store, batches: BatchStore) -> None:
+    """Whether they had been begun or not; what is no line of a batch, or is cancelled, is not among them."""
+    ids = await made(batches, "b", 4)
+    await store.add(queued("single"), ())
+    await store.start("local", ids[1], NOON)
+    for name in (*ids[:3], "single"):
+        await store.cancelling("local", name)
+    await store.finish("local", ids[2], status="cancelled", at=NOON)
+    assert await batches.half_cancelled() == (("local", ids[0]), ("local", ids[1]))
 
 
 async def test_a_batch_is_finished_when_its_last_line_is(store: Store, batches: BatchStore) -> None:

@@ -1,5 +1,7 @@
 """A bad day of the store over HTTP: what is refused, what is still given, and that it goes on afterwards."""
 
+import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
@@ -9,6 +11,7 @@ import httpx
 import pytest
 from troubles import Disk, Pages, Waits, beside, gone, impatient, locked, opening, small_disk
 
+from service.adapters.store import BatchStore
 from service.pipeline import Tools
 
 ARTICLE = "The council voted on Tuesday to close the old bridge. Engineer Ana Ruiz said so on Monday. "
@@ -105,6 +108,41 @@ async def test_a_locked_database_is_503_and_what_is_there_can_be_read(
             assert (await client.get(f"/v1/summaries/{made['id']}")).json() == made
         assert await state(client) == (200, 200)
         assert (await post(client)).status_code == 201
+
+
+async def test_a_batch_whose_deletion_a_lock_breaks_off_is_503_once_and_then_gone(
+    serve: Serve, tmp_path: Path, waits: Waits, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not found from then on; once the lock is gone it is removed by itself, and its key is free."""
+    lock, mark = locked(tmp_path / "precis.db"), BatchStore.deleting
+
+    async def marked(store: BatchStore, tenant: str, batch: str) -> bool:
+        done = await mark(store, tenant, batch)
+        await asyncio.to_thread(lock.__enter__)
+        return done
+
+    async def send() -> httpx.Response:
+        headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": "k"}
+        return await client.post(
+            "/v1/batches", content=json.dumps({"documents": [{"text": ARTICLE}]}).encode(), headers=headers
+        )
+
+    async with serve(opening(tools, watch=impatient, waits=waits)) as client:
+        made = (await send()).json()
+        url = f"/v1/batches/{made['id']}"
+        await client.get(f"{url}/results")
+        with monkeypatch.context() as patched:
+            patched.setattr(BatchStore, "deleting", marked)
+            problem(await client.delete(url), 503, "store_unavailable")
+        await waits.until_begun()
+        problem(await client.get(url), 404, "not_found")
+        await asyncio.to_thread(lock.__exit__, None, None, None)
+        problem(await client.delete(url), 404, "not_found")
+        clearing = [task for task in asyncio.all_tasks() if task.get_name() == "half-done batches"]
+        waits.over.set()
+        await asyncio.gather(*clearing)
+        again = await send()
+        assert (again.status_code, again.json()["id"] != made["id"]) == (201, True)
 
 
 async def test_a_database_that_is_gone_is_503_until_it_is_back(

@@ -196,6 +196,12 @@ class BatchStore:
         async with self._store.writes() as connection:
             return (await connection.execute(query)).rowcount
 
+    async def half_cancelled(self) -> tuple[tuple[str, str], ...]:
+        """Name the lines that are being cancelled, by tenant and summary, but for those of other living processes."""
+        query = sa.select(summaries.c.tenant, summaries.c.id).where(*_HALF_CANCELLED, self._store.free(summaries))
+        async with self._store.reading() as connection:
+            return tuple((row.tenant, row.id) for row in await connection.execute(query))
+
     async def settle(self, at: datetime, keep: Keep = FOR_EVER) -> int:
         """Mark the batches as finished or cancelled of whose lines all have ended, with the last; returns how many.
 
@@ -300,6 +306,7 @@ _IN_BATCH = sa.and_(summaries.c.tenant == batches.c.tenant, summaries.c.batch ==
 _OF_LINE = sa.and_(summaries.c.tenant == batch_lines.c.tenant, summaries.c.id == batch_lines.c.summary_id)
 _LINE = [*(batch_lines.c[name] for name in ("position", "custom_id", "summary_id", "error")), summaries.c.status]
 _WORKED_ON = (summaries.c.status.in_(("running", "waiting")), summaries.c.batch.is_not(None))
+_HALF_CANCELLED = (summaries.c.status == "cancelling", summaries.c.batch.is_not(None))
 
 
 def _named(tenant: str, batch: str) -> tuple[sa.ColumnElement[bool], ...]:
