@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from service import pipeline
 from service.adapters import library
 from service.adapters.tokens import load
-from service.core.errors import CompletionCut, EndpointError, EndpointRejected, EndpointTimeout
+from service.core.errors import CompletionCut, EndpointError, EndpointRejected, EndpointTimeout, TooLittleSupported
 from service.core.types import (
     Completion,
     CompletionRequest,
@@ -224,6 +224,9 @@ def test_every_part_ends_once_whatever_becomes_of_it(tools: pipeline.Tools, ends
         result = asyncio.run(watched.run(LONG[:14_000], window=SMALL))
     except EndpointError:
         assert all(watched.ended)
+    except TooLittleSupported:
+        # the parts that were left gave too little for a summary
+        assert any(watched.ended)
     else:
         assert sum(watched.ended) == len(result.gaps)
     assert len(watched.ended) == watched.total
