@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 from weakref import WeakValueDictionary
 
@@ -280,7 +281,7 @@ class Complete:
     async def _answered(self, request: CompletionRequest, counted_tokens: int, asked: str, alone: Alone) -> Completion:
         """Send a request within the budget, journal every attempt, and remember what came."""
         reserved = took = Amount(prompt=counted_tokens, answer=request.max_output_tokens)
-        kept_free = lambda: self._kept_free(request, asked)  # noqa: E731 - too long for its place
+        kept_free = partial(self._kept_free, request, asked)
         await self._allowance.reserve(reserved, kept_free=kept_free, waits=alone.let_go)
         self._parts |= _parts(request, asked)
         journal = Journal(self._memo)

@@ -6,7 +6,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,24 @@ def serving(folder: Path, command: str = COMMAND, **more: object) -> Iterator[tu
             yield one, client
 
 
+@contextmanager
+def waited_for(
+    folder: Path, path: str, body: object, *, drain_s: float
+) -> Iterator[tuple[Life, "Future[httpx.Response]"]]:
+    """A server that somebody waits at for what is never answered by a model, once it was called; and the answer."""
+    journal = folder / "calls"
+    with (
+        endpoint(journal, seed=1, faults=0, delays_s=(600, 600)) as at,
+        serving(folder, base_url=f"http://127.0.0.1:{at}/v1", model="m", drain_s=drain_s) as (server, client),
+        ThreadPoolExecutor(1) as beside,
+    ):
+        waiting = beside.submit(client.post, path, json=body, headers={"Prefer": "wait=60"})
+        coming = Coming(journal)
+        while not coming.calls():
+            assert not waiting.done(), waiting.result().text
+        yield server, waiting
+
+
 def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
     """What stands in the database."""
     with closing(sqlite3.connect(folder / "precis.db")) as connection:
@@ -70,17 +88,8 @@ def test_who_waits_is_answered_before_a_server_stops(
     tmp_path: Path, path: str, asked: dict[str, object], table: str
 ) -> None:
     """With 202 and where to ask, as what they made is committed and worked on after the next start."""
-    journal = tmp_path / "calls"
     body = {"documents": [{"text": ARTICLE}], **asked}
-    with (
-        endpoint(journal, seed=1, faults=0, delays_s=(600, 600)) as at,
-        serving(tmp_path, base_url=f"http://127.0.0.1:{at}/v1", model="m", drain_s=3) as (server, client),
-        ThreadPoolExecutor(1) as beside,
-    ):
-        waiting = beside.submit(client.post, path, json=body, headers={"Prefer": "wait=60"})
-        coming = Coming(journal)
-        while not coming.calls():
-            assert not waiting.done(), waiting.result().text
+    with waited_for(tmp_path, path, body, drain_s=3) as (server, waiting):
         server.stop()
         answer = waiting.result()
     assert (answer.status_code, answer.headers["retry-after"]) == (202, "1")
@@ -138,16 +147,7 @@ def test_being_told_twice_to_stop_is_being_told_once(tmp_path: Path) -> None:
 def test_who_waits_is_answered_at_once_where_somebody_does_not(tmp_path: Path, path: str) -> None:
     """Ctrl-C after the first signal ends the time that there would be, with a true answer for all who wait."""
     body = {"documents": [{"text": HELD}]} | ({"prompts": ["news@1", "news@3"]} if "comparisons" in path else {})
-    journal = tmp_path / "calls"
-    with (
-        endpoint(journal, seed=1, faults=0, delays_s=(600, 600)) as at,
-        serving(tmp_path, base_url=f"http://127.0.0.1:{at}/v1", model="m", drain_s=300) as (server, client),
-        ThreadPoolExecutor(1) as beside,
-    ):
-        waiting = beside.submit(client.post, path, json=body, headers={"Prefer": "wait=60"})
-        coming = Coming(journal)
-        while not coming.calls():
-            assert not waiting.done(), waiting.result().text
+    with waited_for(tmp_path, path, body, drain_s=300) as (server, waiting):
         server.process.send_signal(signal.SIGTERM)
         assert server.wait_for("Shutting down") is not None
         server.process.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 from peers import Asked, Reply, Server, delta, listening, question
-from timed import Holder, Net, Timeline, start, wired
+from timed import Holder, Net, Timeline, start, unless_cut, wired
 from writing import SHORT, settings, written
 
 from service.adapters.endpoint import Endpoint
@@ -172,13 +172,7 @@ def test_whenever_the_same_is_asked_around_an_outage_it_is_answered_once(
             async def one(at: int, waits: bool, until: int | None) -> Completion | None:
                 await net.time.sleep(at)
                 work = start(same.ask(Holder(net.time) if waits else None))
-                if until is not None:
-                    await net.time.sleep(until)
-                    work.cancel()
-                try:
-                    return await work
-                except asyncio.CancelledError:
-                    return None
+                return await unless_cut(net.time, work, until)
 
             found = await net.time.all([start(one(*each)) for each in asked])
             for outcome, (_, waits, until) in zip(found, asked, strict=True):

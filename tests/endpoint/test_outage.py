@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from peers import question
 from structlog.testing import capture_logs
-from timed import Book, Holder, Mode, Net, Timeline, refusal, start, wired
+from timed import Book, Holder, Mode, Net, Timeline, refusal, start, unless_cut, wired
 
 from service.adapters.endpoint import Endpoint
 from service.core.errors import (
@@ -715,13 +715,7 @@ def test_whatever_happens_nothing_is_lost_and_one_at_a_time_tries(
                 books.append(book := Book())
                 await net.time.sleep(at)
                 work = start(client.complete(question(f"q{number}"), held=held, background=background, journal=book))
-                if until is not None:
-                    await net.time.sleep(until)
-                    work.cancel()
-                try:
-                    return await work
-                except asyncio.CancelledError:
-                    return None
+                return await unless_cut(net.time, work, until)
 
             tasks = [start(one(number, *each)) for number, each in enumerate(asked)]
             found = await net.time.all(tasks)

@@ -247,6 +247,17 @@ def start(work: Coroutine[object, object, Result]) -> "asyncio.Task[Result]":
     return asyncio.create_task(work)
 
 
+async def unless_cut(time: Timeline, work: "asyncio.Task[Result]", after_s: int | None) -> Result | None:
+    """What work comes to that is cancelled after some seconds, if it is; None where that came first."""
+    if after_s is not None:
+        await time.sleep(after_s)
+        work.cancel()
+    try:
+        return await work
+    except asyncio.CancelledError:
+        return None
+
+
 def numbered(make: Callable[[str], CompletionRequest], count: int) -> list[CompletionRequest]:
     """So many requests, each with a question of its own."""
     return [make(f"q{number}") for number in range(count)]

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -236,11 +236,11 @@ class Database:
 
     def left(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """Of rows that no living process works on or is about to, this one neither."""
-        return sa.or_(table.c.owner.is_(None), table.c.owner.not_in(sorted(self._living())))
+        return of_none_of(table, sorted(self._living()))
 
     def free(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Of rows that no other living process works on or is about to."""
-        return sa.or_(table.c.owner.is_(None), table.c.owner.not_in(self.others()))
+        return of_none_of(table, self.others())
 
     def others(self) -> list[str]:
         """The names of the other living processes that work on rows."""
@@ -249,3 +249,8 @@ class Database:
     def _living(self) -> frozenset[str]:
         with store_errors("The folder of those who work on the database"):
             return living(self.path)
+
+
+def of_none_of(table: sa.FromClause, owners: list[str] | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
+    """Of rows that are nobody's, or of processes that are not among some."""
+    return sa.or_(table.c.owner.is_(None), table.c.owner.not_in(owners))

@@ -13,9 +13,9 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
-from service.adapters.store.rows import UNFINISHED
 from service.adapters.store.store import Store
 from service.adapters.store.tables import (
+    WORKED_ON,
     attempts,
     completion_uses,
     completions,
@@ -176,10 +176,9 @@ _USED = _absent(completion_uses)
 _ONE = (attempts.c.tenant, attempts.c.summary_id, attempts.c.key, attempts.c.repetition)
 _FIRST = (*_ONE, attempts.c.state, attempts.c.sent_at)
 _NEXT = sa.select(sa.func.coalesce(sa.func.max(attempts.c.number), 0) + 1).where(*same(_ONE)).scalar_subquery()
-_WORKED_ON = summaries.c.status.in_([status for status in UNFINISHED if status != "cancelling"])
 _SENT = (
     attempts.insert()
-    .from_select([*_FIRST, attempts.c.number], sa.select(*map(given, _FIRST), _NEXT).where(*_SUMMARY, _WORKED_ON))
+    .from_select([*_FIRST, attempts.c.number], sa.select(*map(given, _FIRST), _NEXT).where(*_SUMMARY, WORKED_ON))
     .returning(attempts.c.number)
 )
 _ENDED = (

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.adapters.store import keys
-from service.adapters.store.database import Database
+from service.adapters.store.database import Database, of_none_of
 from service.adapters.store.rows import (
     FOR_EVER,
     NO_TIME,
@@ -35,6 +35,7 @@ from service.adapters.store.tables import (
     DOCUMENT,
     LISTED,
     UNUSED,
+    WORKED_ON,
     Moment,
     completion_uses,
     completions,
@@ -311,17 +312,16 @@ _THERE = sa.exists().where(
 
 
 _ONE = same((summaries.c.tenant, summaries.c.id))
-_FREE = sa.or_(summaries.c.owner.is_(None), summaries.c.owner.not_in(sa.bindparam("_others", expanding=True)))
+_FREE = of_none_of(summaries, sa.bindparam("_others", expanding=True))
 _GET = sa.select(summaries).where(*_ONE)
 _DOCUMENTS = (
     sa.select(*DOCUMENT)
     .where(*same((documents.c.tenant, documents.c.summary_id)), _THERE)
     .order_by(documents.c.position)
 )
-_WORKED_ON = summaries.c.status.in_(("queued", "running", "waiting"))
 _START = (
     sa.update(summaries)
-    .where(*_ONE, _WORKED_ON, _FREE)
+    .where(*_ONE, WORKED_ON, _FREE)
     .values(
         status="running",
         owner=given(summaries.c.owner),
@@ -335,7 +335,7 @@ _ENDED = tuple(summaries.c[name] for name in ("status", "result", "error", "fini
 _END = sa.update(summaries).values(
     {summaries.c.next_attempt_at: None, summaries.c.owner: None, **{column: given(column) for column in _ENDED}}
 )
-_FINISH = _END.where(*_ONE, _WORKED_ON, _FREE)
+_FINISH = _END.where(*_ONE, WORKED_ON, _FREE)
 _CANCELLED = _END.where(*_ONE, summaries.c.status == "cancelling")
 
 

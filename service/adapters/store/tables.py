@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from service.adapters.store.rows import as_text
+from service.adapters.store.rows import UNFINISHED, as_text
 from service.core.types import Document
 
 
@@ -205,6 +205,8 @@ UNUSED = ~sa.exists(completion_uses.c.key).where(
 """Of completions that no summary uses."""
 ALONE = (summaries.c.comparison.is_(None), summaries.c.batch.is_(None))
 """Of summaries that were asked for by themselves."""
+WORKED_ON = summaries.c.status.in_([status for status in UNFINISHED if status != "cancelling"])
+"""Of summaries that are worked on or are to be."""
 
 
 # --- statements that are made once: making one takes longer than running it ------------------------------------------
